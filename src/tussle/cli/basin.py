@@ -1,0 +1,128 @@
+"""`tussle basin`: which starts converge."""
+
+from typing import Annotated, Any
+
+import typer
+
+from tussle.cli import output
+from tussle.cli.request import (
+    ADJUST,
+    BETA,
+    CLIP,
+    FIRST,
+    JSON,
+    LOSS,
+    LR,
+    MODEL,
+    NOISE,
+    OUT,
+    PACE,
+    PENALTY,
+    PLAYER_STEPS,
+    RULE,
+    SET,
+    START,
+    Request,
+    numbers,
+    whole,
+)  # fmt: skip
+
+LEGEND = {"-3": "escaped", "-2": "not finite", "-1": "reached no equilibrium"}
+
+
+def basin(
+    model: MODEL,
+    window: Annotated[str, typer.Option(help="LEFT,RIGHT,BOTTOM,TOP of the grid of starts.")] = "-3,3,-3,3",
+    count: Annotated[str, typer.Option(help="Starts along each side, N or N,M.")] = "41",
+    steps: Annotated[int, typer.Option(help="Steps of every run.")] = 3000,
+    radius: Annotated[float, typer.Option(help="Distance from an equilibrium that counts as reached.")] = 0.01,
+    vary: Annotated[str | None, typer.Option(help="Two parameters to vary, e.g. theta,psi.")] = None,
+    loss: LOSS = None,
+    penalty: PENALTY = None,
+    noise: NOISE = None,
+    clip: CLIP = None,
+    adjust: ADJUST = None,
+    rule: RULE = "alternating",
+    player_steps: PLAYER_STEPS = None,
+    first: FIRST = "generator",
+    pace: PACE = "sgd",
+    lr: LR = "0.2",
+    beta: BETA = None,
+    settings: SET = None,
+    start: START = None,
+    theme: Annotated[str, typer.Option(help="light or dark pictures.")] = "light",
+    out: OUT = None,
+    as_json: JSON = False,
+) -> None:
+    """Map which starts of a grid reach which equilibrium.
+
+    Example: tussle basin dirac --adjust consensus=1 --rule simultaneous --lr 0.05 --count 13
+    """
+    output.themed(theme)
+    request = Request(
+        model, loss, tuple(penalty or ()), noise, clip, tuple(adjust or ()), rule, player_steps, first, pace, lr, beta,
+        tuple(settings or ()), start,
+    )  # fmt: skip
+    with output.waiting("running the starts", as_json):
+        found, name = _found(request, window, count, steps, radius, vary)
+        paths = [] if out is None else _drawn(found, output.folder(out), theme)
+    document = _document(found, name)
+    if out is not None:
+        paths.append(output.write(out / "basin.json", output.document(document)))
+    if as_json:
+        typer.echo(output.document(document))
+        return
+    rows = [("converged", f"{document['count']} of {document['total']} starts after {steps} steps")]
+    rows += [(LEGEND[k], str(n)) for k, n in document["others"].items() if n]
+    output.table(f"{name}: basin over {found.names[0]} and {found.names[1]}", rows)
+    output.pictures(paths)
+
+
+def _found(request: Request, window: str, count: str, steps: int, radius: float, vary: str | None) -> tuple[Any, str]:
+    from tussle import checks
+    from tussle.landscape import basin as run_basin
+
+    model, method = request.build()
+    if not model.equilibria:
+        message = f"`MODEL` {request.model} has no known equilibrium; a basin needs one; return a Model."
+        raise ValueError(message)
+    edges, sides = numbers(window), whole(count, "--count")
+    if len(edges) != 4 or len(sides) not in (1, 2):
+        message = f"`--window` is {window} and `--count` {count}; they take four numbers and one or two; mend them."
+        raise ValueError(message)
+    names = [model.axes[0], model.axes[1]] if vary is None else [n.strip() for n in vary.split(",")]
+    if len(names) != 2 or names[0] == names[1]:
+        message = f"`--vary` is {vary}; it must name two of {', '.join(model.axes)}; name two."
+        raise ValueError(message)
+    indices = [model.axes.index(checks.choice("--vary", n, model.axes)) for n in names]
+    found = run_basin(
+        method, model.equilibria, window=edges, count=(min(sides[:1]), max(sides[-1:])), steps=steps, radius=radius,
+        vary=(indices[0], indices[1]), names=(names[0], names[1]),
+    )  # fmt: skip
+    return found, model.name
+
+
+def _document(found: Any, name: str) -> dict[str, Any]:
+    from tussle.analysis import plain
+
+    others = {k: int((found.which == int(k)).sum()) for k in LEGEND}
+    return plain(
+        {
+            "model": name,
+            "x": {"name": found.names[0], "values": found.x},
+            "y": {"name": found.names[1], "values": found.y},
+            "which": found.which,
+            "legend": {**{str(i): e.tolist() for i, e in enumerate(found.equilibria)}, **LEGEND},
+            "count": found.count,
+            "total": int(found.which.size),
+            "share": found.share,
+            "others": others,
+            "steps": found.steps,
+        }
+    )
+
+
+def _drawn(found: Any, folder: Any, theme: str) -> list[Any]:
+    from tussle import plots
+
+    return [plots.save(plots.basin_map(found, theme=theme), folder / "basin.png")]

@@ -1,0 +1,161 @@
+"""`tussle chart`: stability over two hyper-parameters."""
+
+from typing import Annotated, Any
+
+import typer
+
+from tussle.cli import output
+from tussle.cli.request import (
+    ADJUST,
+    BETA,
+    CLIP,
+    FIRST,
+    JSON,
+    LOSS,
+    LR,
+    MODEL,
+    NOISE,
+    OUT,
+    PACE,
+    PENALTY,
+    PLAYER_STEPS,
+    RULE,
+    SET,
+    START,
+    Request,
+    numbers,
+)  # fmt: skip
+
+MOST = 2000  # values along an axis
+
+
+def chart(
+    model: MODEL,
+    x: Annotated[str, typer.Option(help="NAME=LOW:HIGH[:COUNT[:log]], e.g. lr=0.01:4:100.")] = "lr=0.02:4:100",
+    y: Annotated[
+        str,
+        typer.Option(help="The same for the vertical axis; names: lr beta tau noise clip, a penalty, an adjustment."),
+    ] = "r1=0.02:2:100",
+    loss: LOSS = None,
+    penalty: PENALTY = None,
+    noise: NOISE = None,
+    clip: CLIP = None,
+    adjust: ADJUST = None,
+    rule: RULE = "alternating",
+    player_steps: PLAYER_STEPS = None,
+    first: FIRST = "generator",
+    pace: PACE = "sgd",
+    lr: LR = "0.2",
+    beta: BETA = None,
+    settings: SET = None,
+    start: START = None,
+    theme: Annotated[str, typer.Option(help="light or dark pictures.")] = "light",
+    out: OUT = None,
+    as_json: JSON = False,
+) -> None:
+    """Chart where a method converges locally, over two hyper-parameters.
+
+    Example: tussle chart dirac --x lr=0.02:4:100 --y r1=0.02:2:100 --rule alternating --out chart
+    """  # fmt: skip
+    output.themed(theme)
+    request = Request(
+        model, loss, tuple(penalty or ()), noise, clip, tuple(adjust or ()), rule, player_steps, first, pace, lr, beta,
+        tuple(settings or ()), start,
+    )  # fmt: skip
+    (x_name, xs), (y_name, ys) = axis(x, "--x"), axis(y, "--y")
+    with output.waiting("charting", as_json):
+        found, name = _found(request, x_name, xs, y_name, ys)
+        paths = [] if out is None else _drawn(found, output.folder(out), theme)
+    document = _document(found, name)
+    if out is not None:
+        paths.append(output.write(out / "chart.json", output.document(document)))
+    if as_json:
+        typer.echo(output.document(document))
+        return
+    best = document["best"]
+    rows = [("verdict", "undefined: the field has no Jacobian at the equilibrium")]
+    if best is not None:
+        rows = [
+            ("converges on", f"{100 * document['stable_share']:.1f} % of {len(xs)} x {len(ys)} settings"),
+            ("fastest", f"{x_name} {best[x_name]:.6g}, {y_name} {best[y_name]:.6g}: radius {best['radius']:.6g}"),
+        ]
+    output.table(f"{name}: the map's radius over {x_name} and {y_name}", rows)
+    output.pictures(paths)
+
+
+def axis(text: str, option: str) -> tuple[str, Any]:
+    """Return the name and the values of NAME=LOW:HIGH[:COUNT[:log]].
+
+    Raises:
+        ValueError: if it is not of that form.
+    """
+    import numpy as np
+
+    name, _, span = text.partition("=")
+    parts = span.split(":")
+    bad = not name or len(parts) not in (2, 3, 4) or (len(parts) == 4 and parts[3] != "log")
+    ends = [] if bad else numbers(",".join(parts[:3]))
+    if bad or ends[0] >= ends[1] or (len(ends) == 3 and (ends[2] < 2 or ends[2] != int(ends[2]))):
+        message = (
+            f"`{option}` is {text!r}; it may be NAME=LOW:HIGH[:COUNT[:log]] with LOW below HIGH and at least 2 values; "
+            f"write, for instance, {option} lr=0.01:4:100."
+        )
+        raise ValueError(message)
+    count = int(ends[2]) if len(ends) == 3 else 100
+    if count > MOST:
+        message = f"`{option}` is {text!r}; an axis takes at most {MOST} values; lower COUNT."
+        raise ValueError(message)
+    if len(parts) == 4:
+        if ends[0] <= 0:
+            message = f"`{option}` is {text!r}; a log axis begins above 0; raise LOW."
+            raise ValueError(message)
+        return name, np.geomspace(ends[0], ends[1], count)
+    return name, np.linspace(ends[0], ends[1], count)
+
+
+def _found(request: Request, x_name: str, xs: Any, y_name: str, ys: Any) -> tuple[Any, str]:
+    from tussle.stability import chart as run_chart
+
+    if x_name == y_name:
+        message = f"`--x` and `--y` are both {x_name}; they must differ; name another parameter for one."
+        raise ValueError(message)
+    # The ends are built once with plain numbers, so that a value out of its domain is found before tracing.
+    for first, second in ((xs[0], ys[0]), (xs[-1], ys[-1])):
+        model, _ = request.build({x_name: float(first), y_name: float(second)})
+    if not model.equilibria:
+        message = f"`MODEL` {request.model} has no known equilibrium; a chart needs one; return a Model."
+        raise ValueError(message)
+
+    def build(first: Any, second: Any) -> Any:
+        return request.build({x_name: first, y_name: second})[1]
+
+    return run_chart(build, xs, ys, model.equilibrium, names=(x_name, y_name)), model.name
+
+
+def _document(found: Any, name: str) -> dict[str, Any]:
+    import numpy as np
+
+    from tussle.analysis import plain
+
+    x_name, y_name = found.names
+    best = None
+    if np.any(np.isfinite(found.radius)):
+        row, column = np.unravel_index(np.nanargmin(found.radius), found.radius.shape)
+        best = {x_name: found.x[column], y_name: found.y[row], "radius": found.radius[row, column]}
+    return plain(
+        {
+            "model": name,
+            "x": {"name": x_name, "values": found.x},
+            "y": {"name": y_name, "values": found.y},
+            "radius": found.radius,
+            "tolerance": found.tolerance,
+            "stable_share": float(np.mean(found.stable)),
+            "best": best,
+        }
+    )
+
+
+def _drawn(found: Any, folder: Any, theme: str) -> list[Any]:
+    from tussle import plots
+
+    return [plots.save(plots.stability_chart(found, theme=theme), folder / "chart.png")]

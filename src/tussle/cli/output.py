@@ -1,0 +1,126 @@
+"""Output: tables for a person, one JSON document for a program, files that are whole or not there."""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def document(value: dict[str, Any]) -> str:
+    """Return a JSON document; numbers keep all their digits."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def folder(path: Path) -> Path:
+    """Return a folder, made if need be.
+
+    Raises:
+        ValueError: if it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        message = f"`--out` is {path}, which cannot be made a folder ({wrong.strerror}); give another place."
+        raise ValueError(message) from wrong
+    return path
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a text file whole: first beside its place, then moved there."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    return path
+
+
+def themed(theme: str) -> None:
+    """Check the name of a theme before anything is made.
+
+    Raises:
+        ValueError: if it is unknown.
+    """
+    from tussle import checks
+
+    checks.choice("--theme", theme, ("light", "dark"))
+
+
+@contextmanager
+def waiting(what: str, quiet: bool) -> Iterator[None]:
+    """Show a person what is being waited for (nothing with `--json` or in a pipe).
+
+    What a user's own function prints goes to standard error, so that the JSON document stays alone.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    shown = nullcontext() if quiet or not console.is_terminal else console.status(what)
+    with shown, redirect_stdout(sys.stderr):
+        yield
+
+
+def table(title: str, rows: list[tuple[str, str]]) -> None:
+    """Print a table of two columns."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_header=False)
+    made.add_column(style="cyan", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in rows:
+        made.add_row(name, value)
+    Console().print(made)
+
+
+def number(value: float | None) -> str:
+    """Return a number for a person."""
+    return "-" if value is None else f"{value:.7g}"
+
+
+def complex_number(value: complex) -> str:
+    """Return an eigenvalue for a person."""
+    if abs(value.imag) < 1e-14 * max(abs(value), 1e-300):
+        return f"{value.real:.7g}"
+    return f"{value.real:.7g} {'+' if value.imag > 0 else '-'} {abs(value.imag):.7g}i"
+
+
+def pictures(paths: list[Path]) -> None:
+    """Say where the pictures went."""
+    for path in paths:
+        typer.echo(f"  {path}")
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """Show a progress bar for a person; in a pipe, say each new task on a line of its own.
+
+    Yields:
+        `tick(task, share)` with the share done of the task, from 0 to 1.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console, tasks = Console(stderr=True), {}
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+
+        def tick(task: str, share: float) -> None:
+            if task not in tasks:
+                tasks[task] = bar.add_task(task, total=1.0)
+                if not console.is_terminal:
+                    typer.echo(task, err=True)
+            bar.update(tasks[task], completed=share)
+
+        yield tick

@@ -333,7 +333,7 @@ def _torch_correction() -> Any:
 
         @staticmethod
         @torch.autograd.function.once_differentiable
-        def backward(ctx: Any, u: Array) -> tuple[Array, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        def backward(ctx: Any, u: Array) -> tuple[Array, None]:
             return ctx.transpose_solve(u), None
 
     return Correction

@@ -56,16 +56,22 @@ if TYPE_CHECKING:
     from tussle.jacobian import map_jacobian as map_jacobian
     from tussle.landscape import basin as basin
     from tussle.landscape import bifurcation as bifurcation
+    from tussle.laws import Erlang as Erlang
+    from tussle.laws import Exponential as Exponential
+    from tussle.laws import Laplace as Laplace
+    from tussle.laws import Located as Located
+    from tussle.laws import Mixture as Mixture
+    from tussle.laws import Normal as Normal
+    from tussle.laws import Panels as Panels
+    from tussle.laws import Rayleigh as Rayleigh
+    from tussle.laws import Uniform as Uniform
     from tussle.losses import Loss as Loss
     from tussle.losses import loss as loss
     from tussle.losses import loss_names as loss_names
     from tussle.map import Map as Map
     from tussle.measures import Atoms as Atoms
-    from tussle.measures import Exponential as Exponential
     from tussle.measures import Nodes as Nodes
-    from tussle.measures import Normal as Normal
     from tussle.measures import Samples as Samples
-    from tussle.measures import Uniform as Uniform
     from tussle.paces import adam as adam
     from tussle.paces import momentum as momentum
     from tussle.paces import rmsprop as rmsprop
@@ -99,7 +105,8 @@ __version__ = "0.1.0"
 
 _homes = {
     "game": "Game ZeroSum Pair Stream",
-    "measures": "Atoms Exponential Nodes Normal Samples Uniform",
+    "measures": "Atoms Nodes Samples",
+    "laws": "Erlang Exponential Laplace Located Mixture Normal Panels Rayleigh Uniform",
     "losses": "Loss loss loss_names",
     "penalties": "Penalty r1 r2 wgan_gp wgan_lp dragan",
     "gan": "GAN Batch Sampler",

@@ -12,8 +12,9 @@ import numpy as np
 from tussle import checks
 from tussle.autodiff import Array, namespace
 from tussle.game import Pair, Point, Stream, scalar
+from tussle.laws import Normal, Uniform
 from tussle.losses import Loss
-from tussle.measures import AbstractMeasure, Nodes, Normal, Uniform, paired
+from tussle.measures import AbstractMeasure, Nodes, paired
 from tussle.penalties import Penalty
 from tussle.records import record, static
 

@@ -4,12 +4,10 @@ Atoms and quadrature rules give exact, deterministic expectations; samples give 
 arrays of shape (nodes, dimension); a game moves them to the engine of its point.
 """
 
-import itertools
 from typing import Any, Protocol
 
 import numpy as np
 
-from tussle import checks
 from tussle.autodiff import Array, namespace
 from tussle.records import record, static
 
@@ -90,108 +88,6 @@ class Samples:
         """Draw samples with replacement."""
         points = np.asarray(self.points)
         return points[rng.integers(len(points), size=count)]
-
-
-def _tensor(points: np.ndarray, weights: np.ndarray, dimension: int) -> Nodes:
-    grid = np.array(list(itertools.product(points, repeat=dimension)))
-    mass = np.array([np.prod(w) for w in itertools.product(weights, repeat=dimension)])
-    return Nodes(grid, mass)
-
-
-@record
-class Normal:
-    """A normal law by Gauss-Hermite quadrature: exact for polynomials of degree 2 order - 1.
-
-    Args:
-        mean: mean, a number or a vector (d,).
-        std: standard deviation, a number or a vector, or a matrix (d, d) that maps standard normals (a Cholesky root).
-        order: nodes per dimension.
-    """
-
-    mean: Any = static(default=0.0)
-    std: Any = static(default=1.0)
-    order: int = static(default=60)
-
-    def __post_init__(self) -> None:
-        """Check the order."""
-        checks.count("order", self.order)
-
-    def _shape(self, standard: np.ndarray) -> np.ndarray:
-        std = np.asarray(self.std, dtype=np.float64)
-        spread = standard @ std.T if std.ndim == 2 else standard * std
-        return np.atleast_1d(np.asarray(self.mean, dtype=np.float64)) + spread
-
-    @property
-    def dimension(self) -> int:
-        """Dimension of the space."""
-        return max(np.size(self.mean), np.shape(self.std)[0] if np.ndim(self.std) else 1)
-
-    def nodes(self) -> Nodes:
-        """Return the quadrature nodes."""
-        points, weights = np.polynomial.hermite_e.hermegauss(self.order)
-        rule = _tensor(points, weights / weights.sum(), self.dimension)
-        return Nodes(self._shape(rule.points), rule.weights)
-
-    def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw normal samples."""
-        return self._shape(rng.standard_normal((count, self.dimension)))
-
-
-@record
-class Uniform:
-    """A uniform law on a box by Gauss-Legendre quadrature; `low` and `high` are numbers or vectors."""
-
-    low: Any = static(default=0.0)
-    high: Any = static(default=1.0)
-    order: int = static(default=20)
-
-    def __post_init__(self) -> None:
-        """Check the order and the ends."""
-        checks.count("order", self.order)
-        if np.any(np.asarray(self.high) <= np.asarray(self.low)):
-            message = f"`high` is {self.high} for `low` {self.low}; it must be above it; exchange them."
-            raise ValueError(message)
-
-    def _scale(self, unit: np.ndarray) -> np.ndarray:
-        low, high = np.atleast_1d(self.low).astype(float), np.atleast_1d(self.high).astype(float)
-        return low + (high - low) * unit
-
-    @property
-    def dimension(self) -> int:
-        """Dimension of the space."""
-        return max(np.size(self.low), np.size(self.high))
-
-    def nodes(self) -> Nodes:
-        """Return the quadrature nodes."""
-        points, weights = np.polynomial.legendre.leggauss(self.order)
-        rule = _tensor((points + 1) / 2, weights / 2, self.dimension)
-        return Nodes(self._scale(rule.points), rule.weights)
-
-    def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw uniform samples."""
-        return self._scale(rng.random((count, self.dimension)))
-
-
-@record
-class Exponential:
-    """An exponential law with the given rate by Gauss-Laguerre quadrature, on [0, infinity)."""
-
-    rate: Any = static(default=1.0)
-    order: int = static(default=40)
-
-    def __post_init__(self) -> None:
-        """Check the rate and the order."""
-        checks.positive("rate", self.rate)
-        checks.count("order", self.order)
-
-    def nodes(self) -> Nodes:
-        """Return the quadrature nodes."""
-        points, weights = np.polynomial.laguerre.laggauss(self.order)
-        return Nodes((points / self.rate)[:, None], weights / weights.sum())
-
-    def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw exponential samples."""
-        return rng.exponential(1.0 / self.rate, (count, 1))
 
 
 def paired(first: Nodes, second: Nodes) -> tuple[Array, Array, Array | None]:

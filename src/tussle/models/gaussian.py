@@ -8,8 +8,8 @@ import numpy as np
 
 from tussle.autodiff import Array
 from tussle.gan import GAN
+from tussle.laws import Normal
 from tussle.losses import Loss, loss
-from tussle.measures import Normal
 from tussle.models.base import Model, vectors
 from tussle.penalties import Penalty
 

@@ -270,6 +270,21 @@ def _jax_logistics() -> tuple[Callable[[Array], Array], Callable[[Array], Array]
     return softplus, sigmoid
 
 
+def erfc(x: Array) -> Array:
+    """Return 1 - erf(x), without cancellation for large x."""
+    return x.erfc() if is_torch(x) else jax_engine().scipy.special.erfc(x)
+
+
+def log_erfc(x: Array) -> Array:
+    """Return log(1 - erf(x)), without underflow for large x."""
+    root = 2.0**0.5
+    if is_torch(x):
+        import torch
+
+        return torch.special.log_ndtr(-root * x) + 0.6931471805599453
+    return jax_engine().scipy.special.log_ndtr(-root * x) + 0.6931471805599453
+
+
 def safe_sqrt(x: Array) -> Array:
     """Return the square root of x >= 0, with derivative 0 (not infinity) at x = 0."""
     xp = namespace(x)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tussle import checks
-from tussle.autodiff import Array, namespace, softplus
+from tussle.autodiff import Array, erfc, log_erfc, namespace, sigmoid, softplus
 from tussle.records import record, static
 
 
@@ -96,6 +96,44 @@ class Square:
         """Return the payoff of each output."""
         gap = y - self.target
         return self.scale * gap * gap
+
+
+LINKS = ("erf", "logistic")
+
+
+@record
+class LinkedSquare:
+    """scale (D(y) - target)^2 of a discriminator D in (0, 1): (1 + erf y) / 2, or the logistic function.
+
+    Targets 0 and 1 keep their relative accuracy where D saturates.
+    """
+
+    target: float = static(default=1.0)
+    scale: Any = 1.0
+    link: str = static(default="erf")
+
+    def __post_init__(self) -> None:
+        """Check target, scale and link."""
+        checks.number("target", self.target)
+        checks.number("scale", self.scale)
+        checks.choice("link", self.link, LINKS)
+
+    def __call__(self, y: Array) -> Array:
+        """Return the payoff of each output."""
+        gap = self._share(-y) if self.target == 1 else self._share(y) - self.target
+        return self.scale * gap * gap
+
+    def _share(self, y: Array) -> Array:
+        return 0.5 * erfc(-y) if self.link == "erf" else sigmoid(y)
+
+
+@record
+class ErfLog:
+    """-log D(y) with D(y) = (1 + erf y) / 2: the log loss of an error-function discriminator."""
+
+    def __call__(self, y: Array) -> Array:
+        """Return the payoff of each output."""
+        return 0.6931471805599453 - log_erfc(-y)
 
 
 @record

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tussle.models.base import Model
 from tussle.models.bilinear import bilinear
 from tussle.models.dirac import dirac
+from tussle.models.erf_lsgan import erf_lsgan
 from tussle.models.gaussian import gaussian, isotropic
 from tussle.models.quadratic import quadratic
 
@@ -14,6 +15,7 @@ MODELS: dict[str, Callable[..., Model]] = {
     "quadratic": quadratic,
     "gaussian": gaussian,
     "isotropic": isotropic,
+    "erf-lsgan": erf_lsgan,
 }
 
-__all__ = ["MODELS", "Model", "bilinear", "dirac", "gaussian", "isotropic", "quadratic"]
+__all__ = ["MODELS", "Model", "bilinear", "dirac", "erf_lsgan", "gaussian", "isotropic", "quadratic"]

@@ -23,7 +23,7 @@ from tussle.game import AbstractGame, Game, Point, split
 from tussle.jacobian import field_jacobian, map_jacobian
 from tussle.map import Map
 from tussle.models.base import Model
-from tussle.records import record
+from tussle.records import record, static
 from tussle.rules.base import AbstractRule
 from tussle.spectra import Spectrum, spectrum
 from tussle.stability import StableRange, stable_range
@@ -47,6 +47,7 @@ class Analysis:
         stable: the stable range of the rate, or None.
         trajectory: the run from the start.
         outcome: how it ended.
+        told: what the model itself has to say of the run, further entries of the JSON document.
     """
 
     model: Model
@@ -58,6 +59,7 @@ class Analysis:
     stable: StableRange | None
     trajectory: Trajectory
     outcome: Outcome
+    told: dict[str, Any] = static(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the analysis as a JSON document (contract of the command line)."""
@@ -83,6 +85,7 @@ class Analysis:
                     "amplitude": self.outcome.amplitude,
                 },
                 "sources": list(citations(self.method, self.model.sources)),
+                **self.told,
             }
         )
 
@@ -136,7 +139,10 @@ def analyze(
     stride = max(1, math.ceil(checks.count("steps", steps) / BUDGET))
     path = run(method, point, steps, keep=Keep.every(stride), batches=batches, seed=seed)
     ended = outcome(method, path, [equilibrium] if equilibrium is not None else [])
-    return Analysis(model, method, equilibrium, flow, mapped, sides, stable, path, ended)
+    told: dict[str, Any] = {}
+    if model.judge is not None:
+        path, ended, told = model.judge(model, method, path, ended)
+    return Analysis(model, method, equilibrium, flow, mapped, sides, stable, path, ended, told)
 
 
 def as_model(game: Any, start: Any) -> Model:

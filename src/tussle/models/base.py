@@ -1,5 +1,6 @@
 """Models: a game with its equilibria, a usual start, the names of its parameters and where it comes from."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ class Model:
         start: the usual start of a run.
         axes: the names of all parameters, generator first.
         sources: the papers that the model comes from.
+        judge: what the model knows of its own runs: `judge(model, map, trajectory, outcome)` returns the three that
+            stand in an analysis (the trajectory, its outcome, and further entries of the JSON document), or None.
     """
 
     name: str = static()
@@ -27,6 +30,7 @@ class Model:
     start: Point = static()
     axes: tuple[str, ...] = static()
     sources: tuple[str, ...] = static(default=())
+    judge: Callable[..., Any] | None = static(default=None)
 
     @property
     def equilibrium(self) -> Point:

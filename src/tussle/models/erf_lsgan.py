@@ -174,7 +174,13 @@ def erf_lsgan(
     start = tuple(np.array([_coordinate(n, values[n], policy) for n in names if n in group]) for group in ("gh", "ab"))
     axes = tuple(f"log {n}" if policy == "log" and n in "ag" else n for n in names)
     equilibria = _line(chosen, names, values, law, data, policy) if exact else ()
-    return Model("erf-lsgan", game, equilibria, start, axes, chosen.sources)
+    return Model("erf-lsgan", game, equilibria, start, axes, chosen.sources, _judge)
+
+
+def _judge(model: Model, method: Any, run: Any, found: Any) -> Any:
+    from tussle.lowdim.plateau import judged
+
+    return judged(model, method, run, found)
 
 
 def _values(case: str | None, given: dict[str, Any], data: Any, policy: str, discriminator: str) -> dict[str, Any]:

@@ -38,12 +38,19 @@ if TYPE_CHECKING:
     from tussle.endings import Ending as Ending
     from tussle.endings import Outcome as Outcome
     from tussle.endings import outcome as outcome
+    from tussle.ensembles import Deviation as Deviation
+    from tussle.ensembles import Ensemble as Ensemble
+    from tussle.ensembles import crossing as crossing
+    from tussle.ensembles import deviation as deviation
+    from tussle.ensembles import ensemble as ensemble
     from tussle.equilibria import find_root as find_root
     from tussle.equilibria import regularity as regularity
     from tussle.field import Explicit as Explicit
     from tussle.field import Field as Field
     from tussle.flows import Flow as Flow
     from tussle.flows import flow as flow
+    from tussle.forecasts import Forecast as Forecast
+    from tussle.forecasts import forecast as forecast
     from tussle.game import Game as Game
     from tussle.game import Pair as Pair
     from tussle.game import Stream as Stream
@@ -126,6 +133,8 @@ _homes = {
     "charts": "Basin Bifurcation Chart EigenvaluePath",
     "landscape": "basin bifurcation",
     "cloud": "Cloud noise_cloud sampled_cloud",
+    "ensembles": "Deviation Ensemble crossing deviation ensemble",
+    "forecasts": "Forecast forecast",
     "certificates": "Certificate certificate",
     "conventions": "gamma_from gamma_from_noise gamma_to noise_from_gamma",
     "analysis": "Analysis analyze",

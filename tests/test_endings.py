@@ -241,3 +241,33 @@ def test_consensus_with_five_discriminator_steps_escapes_as_printed(steps, psi):
 @pytest.mark.parametrize("gamma", [3.0, 10.0])
 def test_strong_consensus_escapes_under_simultaneous_steps(gamma):
     assert ended(tussle.consensus(gamma)(dirac()), sim(0.2), 5000).ending == tussle.Ending.ESCAPED
+
+
+# Repelled ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_passes_through_an_equilibrium_that_repels_has_not_converged():
+    # Adam at rest divides by its tiny epsilon: the map's radius is 2.5e9, and rounding leads it away again.
+    found = ended(dirac(penalties=[tussle.r1(0.3)]), tussle.alternating(tussle.adam(0.01)), 5000)
+    assert found.ending == tussle.Ending.RUNNING
+    assert "repels" in found.reason
+
+
+@pytest.mark.parametrize("equilibria", [(), (ORIGIN,)], ids=["searched for", "known"])
+def test_a_run_that_starts_at_an_equilibrium_that_repels_has_not_converged(equilibria):
+    found = ended(dirac(), sim(0.2), 50, start=(0.0, 0.0), equilibria=equilibria)
+    assert found.ending == tussle.Ending.RUNNING
+    assert "at an equilibrium that repels" in found.reason
+
+
+def test_a_run_that_starts_at_an_equilibrium_that_attracts_has_converged():
+    found = ended(dirac(penalties=[tussle.r1(0.3)]), sim(0.2), 50, start=(0.0, 0.0))
+    assert found.ending == tussle.Ending.CONVERGED
+
+
+def test_a_run_that_rests_at_another_equilibrium_that_repels_has_not_converged():
+    # (x^2 - 1)^2 / 4: x = 0 repels plain steps, and it is not the equilibrium that was named.
+    game = tussle.Game(lambda x, y: (((x**2 - 1) ** 2 / 4).sum(), (y**2).sum() / 2))
+    found = ended(tussle.Field(game), sim(0.1), 50, start=(0.0, 0.0), equilibria=((1.0, 0.0),))
+    assert found.ending == tussle.Ending.RUNNING
+    assert "repels" in found.reason

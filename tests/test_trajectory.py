@@ -154,3 +154,41 @@ def test_the_callers_precision_is_left_alone():
 def test_a_wrong_run_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize("keep", [tussle.Keep.ends(), tussle.Keep.every(7)], ids=["ends", "every 7"])
+def test_a_long_run_is_made_of_short_loops_without_a_seam(keep, monkeypatch):
+    whole = tussle.run(MAP, START, 1000, keep=keep)
+    monkeypatch.setattr(trajectory, "FIRST", 64)
+    shares = []
+    pieces = tussle.run(MAP, START, 1000, keep=keep, progress=shares.append)
+    assert np.array_equal(whole.at, pieces.at)
+    assert np.array_equal(whole.path, pieces.path)
+    assert len(shares) > 2
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize("count", [None, 2048], ids=["one start", "threads"])
+def test_a_long_run_can_be_interrupted(count):
+    start = START if count is None else (np.ones((count, 1)), np.ones((count, 1)))
+
+    def stop(share):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # a thousand million steps would take minutes
+        tussle.run(MAP, start, 10**9, keep=tussle.Keep.ends(), progress=stop)
+
+
+def test_the_loops_of_a_run_grow_while_they_are_short_and_shrink_when_they_are_long():
+    assert trajectory._next(64, 64, 0.01) == 512
+    assert trajectory._next(64, 64, 0.4) == 64
+    assert trajectory._next(64, 64, 5.0) == 8
+    assert trajectory._next(64, 7, 0.001) == 64
+
+
+def test_more_steps_than_a_run_can_take_are_refused():
+    with pytest.raises(ValueError, match="`steps` is 99999999999999999999; it must be a whole number of at most 10000"):
+        tussle.run(MAP, START, 99999999999999999999)
+    with pytest.raises(ValueError, match="`seed` is 99999999999999999999; it must be a whole number of at most"):
+        tussle.run(MAP, START, 1, seed=99999999999999999999)

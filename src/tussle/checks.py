@@ -58,14 +58,17 @@ def positive(name: str, value: Any) -> Any:
     return value
 
 
-def count(name: str, value: Any, least: int = 1) -> int:
-    """Return `value` if it is a whole number of at least `least`.
+def count(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """Return `value` if it is a whole number of at least `least` and, where given, at most `most`.
 
     Raises:
         ValueError: if it is not.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         message = f"`{name}` is {value!r}; it must be a whole number of at least {least}; give one."
+        raise ValueError(message)
+    if most is not None and value > most:
+        message = f"`{name}` is {value}; it must be a whole number of at most {most}; give a smaller one."
         raise ValueError(message)
     return int(value)
 

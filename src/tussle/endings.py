@@ -134,17 +134,26 @@ def _arrived(
     sides = regularity(field, at)
     if not sides.continuous and not regularity(field, split(trajectory.path[-1], sizes)).continuous:
         return Outcome(Ending.FALSE_EQUILIBRIUM, f"at rest where the field jumps by {sides.jump:.3g}", home)
-    floor = 1e-13 * max(1.0, float(np.linalg.norm(home)))
-    if distance[-1] <= floor:
+    exact = distance[-1] <= 1e-13 * max(1.0, float(np.linalg.norm(home)))
+    repelled = _repelled(map, home, trajectory, "at" if exact else "near")
+    if repelled is not None:
+        return repelled
+    if exact:
         return Outcome(Ending.CONVERGED, "at an equilibrium to rounding", home)
-    radius = _radius(map, home, trajectory)
-    if radius is not None and radius > 1 + 1e-9:
-        return Outcome(Ending.RUNNING, f"near an equilibrium that repels these steps (radius {radius:.6g})", home)
     if not _closing(distance, window):
         return Outcome(
             Ending.RUNNING, f"{distance[-1]:.3g} from an equilibrium, but not steadily closing in on it", home
         )
     return Outcome(Ending.CONVERGED, f"{distance[-1]:.3g} from an equilibrium and closing in", home)
+
+
+def _repelled(map: Map, home: np.ndarray, trajectory: Trajectory, where: str) -> Outcome | None:
+    """Say so if the steps lead away from an equilibrium: whoever stands there has not converged."""
+    radius = _radius(map, home, trajectory)
+    if radius is None or radius <= 1 + 1e-9:
+        return None
+    reason = f"{where} an equilibrium that repels these steps (radius {radius:.6g}): the least disturbance leads away"
+    return Outcome(Ending.RUNNING, reason, home)
 
 
 def _closing(distance: np.ndarray, window: int) -> bool:
@@ -170,7 +179,9 @@ def _resting(field: Field, map: Map, here: Any, trajectory: Trajectory) -> Outco
         return Outcome(Ending.FALSE_EQUILIBRIUM, f"at rest, but the game's own field has length {speed:.3g} there")
     root = find_root(field, here)
     if root.found and root.distance <= NEAR * (1 + np.linalg.norm(path[-1])):
-        return Outcome(Ending.CONVERGED, "at rest at an equilibrium", np.concatenate(root.point))
+        home = np.concatenate(root.point)
+        arrived = Outcome(Ending.CONVERGED, "at rest at an equilibrium", home)
+        return _repelled(map, home, trajectory, "at rest at") or arrived
     return Outcome(Ending.PLATEAU, f"nearly at rest with a field of length {speed:.3g}, but no equilibrium is near")
 
 

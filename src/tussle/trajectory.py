@@ -4,7 +4,11 @@ What is kept is a choice apart from how it is run: `Keep.all()`, `Keep.every(n)`
 is kept, not with the number of steps.
 """
 
+import math
 import os
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -18,6 +22,10 @@ from tussle.records import record
 
 CHUNK = 1024  # steps whose batches are drawn and held at a time, at most
 HELD = 1 << 26  # bytes of them, at most
+MOST = 10**9  # steps of a run
+FIRST = 1 << 15  # steps of the first compiled call, at most; between calls a run can be interrupted
+WORK = 1 << 27  # steps x starts x nodes of it, at most
+PAUSE = 0.5  # seconds that a later call should take
 BLOCK = 1024  # starts that a thread runs at a time: their arrays stay in a core's first cache
 LANES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -111,7 +119,15 @@ def _advance_torch(map: Map, carry: Any, kept: int, stride: int, picked: bool, b
 
 
 def run(
-    map: Map, start: Any, steps: int, *, keep: Keep | None = None, batches: Any = None, seed: int = 0, state: Any = None
+    map: Map,
+    start: Any,
+    steps: int,
+    *,
+    keep: Keep | None = None,
+    batches: Any = None,
+    seed: int = 0,
+    state: Any = None,
+    progress: Callable[[float], Any] | None = None,
 ) -> Trajectory:
     """Run a map.
 
@@ -119,12 +135,14 @@ def run(
         map: the method on its game.
         start: one number or vector per player; vectors of shape (starts, d_i) run many starts at once (JAX). PyTorch
             tensors run under PyTorch, all else under JAX in float64.
-        steps: how many steps.
+        steps: how many steps, at most 10^9. A long run is made of many short compiled loops, so that it can be
+            interrupted.
         keep: what to keep; every point by default.
         batches: `batches(seed, step)` -> batch for stochastic steps, such as `gan.sampler(64)`; None for the game's
             own exact expectation.
         seed: seed of the batches.
         state: the rule's state to go on from; a fresh one by default.
+        progress: told the share that is done, from 0 to 1, now and then.
 
     Returns:
         the trajectory; a run that overflows goes on with infinities and never raises.
@@ -137,30 +155,59 @@ def run(
         [-0.0, 0.0]
     """
     keep = Keep.all() if keep is None else keep
-    steps = checks.count("steps", steps, least=0)
+    steps = checks.count("steps", steps, least=0, most=MOST)
+    checks.count("seed", seed, least=0, most=2**64 - 1)
     if any(is_torch(v) for v in start):
         check_point(map.field.game, as_point(start))
-        return _run(map, as_point(start), steps, keep, batches, seed, state, many=False)
+        watch = _Watch(steps, progress)
+        return _run(map, as_point(start), steps, keep, batches, seed, state, False, watch)
     with float64():
         point = as_point(start)
         check_point(map.field.game, point)
         many = point[0].ndim == 2
         if many and batches is None and len(point[0]) >= 2 * BLOCK:
-            return _run_blocks(map, point, steps, keep, state)
-        return _run(map, point, steps, keep, batches, seed, state, many)
+            return _run_blocks(map, point, steps, keep, state, progress)
+        return _run(map, point, steps, keep, batches, seed, state, many, _Watch(steps, progress))
 
 
-def _run_blocks(map: Map, point: Point, steps: int, keep: Keep, state: Any) -> Trajectory:
+class _Halted(Exception):
+    """Another thread was interrupted."""
+
+
+class _Watch:
+    """Counts the steps that are done, of all blocks together, and ends the blocks of an interrupted run."""
+
+    def __init__(self, total: int, progress: Callable[[float], Any] | None) -> None:
+        self.total, self.progress, self.done = max(total, 1), progress, 0
+        self.halt, self.lock = threading.Event(), threading.Lock()
+
+    def __call__(self, steps: int) -> None:
+        if self.halt.is_set():
+            raise _Halted
+        if self.progress is not None:
+            with self.lock:
+                self.done += steps
+                self.progress(self.done / self.total)
+
+
+def _run_blocks(map: Map, point: Point, steps: int, keep: Keep, state: Any, progress: Any) -> Trajectory:
     """Share many starts, in blocks of one size, between threads: the compiled loop holds no lock."""
     starts = len(point[0])
+    blocks = _blocks(starts)
+    watch = _Watch(steps * len(blocks), progress)
 
     def one(block: np.ndarray) -> Trajectory:
+        watch(0)
         with float64():
             part, before = tree_map(lambda x: to_numpy(x)[block], (point, state))
-            return _run(map, part, steps, keep, None, 0, before, many=True)
+            return _run(map, part, steps, keep, None, 0, before, True, watch)
 
     with ThreadPoolExecutor(LANES) as pool:
-        done = list(pool.map(one, _blocks(starts)))
+        try:
+            done = list(pool.map(one, blocks))
+        except BaseException:
+            watch.halt.set()
+            raise
     path = np.concatenate([d.path for d in done])[:starts]
     ends = stacked([(d.last, d.state) for d in done])
     last, state = tree_map(lambda x: array(x.reshape(-1, *x.shape[2:])[:starts], point[0]), ends)
@@ -174,7 +221,9 @@ def _blocks(starts: int) -> np.ndarray:
     return np.minimum(np.arange(blocks * size), starts - 1).reshape(blocks, size)
 
 
-def _run(map: Map, point: Point, steps: int, keep: Keep, batches: Any, seed: int, state: Any, many: bool) -> Trajectory:
+def _run(
+    map: Map, point: Point, steps: int, keep: Keep, batches: Any, seed: int, state: Any, many: bool, watch: _Watch
+) -> Trajectory:
     torch = is_torch(point[0])
     if state is None:
         state = vectorized(map.init)(point) if many else map.init(point)
@@ -182,8 +231,9 @@ def _run(map: Map, point: Point, steps: int, keep: Keep, batches: Any, seed: int
     stride = keep.stride or max(steps, 1)
     pieces, taken, carry = [_flat(point)[..., None, :]], 0, (point, state)
     numbers = [0]
-    chunk = steps if batches is None else _chunk(batches, seed)
+    chunk = _first(batch, point, many) if batches is None else _chunk(batches, seed)
     while taken < steps:
+        began = time.perf_counter()
         kept, length = _block(taken, steps, stride, chunk)
         whole = length == stride
         inputs = None if batches is None else _drawn(batches, seed, taken, kept * length, point[0])
@@ -199,6 +249,10 @@ def _run(map: Map, point: Point, steps: int, keep: Keep, batches: Any, seed: int
         if path is None and keep.stride and taken % stride == 0:
             pieces.append(_flat(carry[0])[..., None, :])
             numbers.append(taken)
+        if taken < steps and batches is None:
+            to_numpy(carry[0][0])  # waits: a call comes back before its loop is done
+            chunk = _next(chunk, kept * length, time.perf_counter() - began)
+        watch(kept * length)
     if numbers[-1] != steps:
         pieces.append(_flat(carry[0])[..., None, :])
         numbers.append(steps)
@@ -212,6 +266,22 @@ def _block(taken: int, steps: int, stride: int, chunk: int) -> tuple[int, int]:
     if due == stride and min(left, chunk) >= stride:
         return min(left, chunk) // stride, stride
     return 1, min(left, due, chunk)
+
+
+def _first(batch: Any, point: Point, many: bool) -> int:
+    """Return how many steps the first compiled call may take: some tenths of a second, by a rough count of the work."""
+    starts = len(point[0]) if many else 1
+    nodes = math.prod(int(np.prod(x.shape)) for x in leaves(batch) if x.ndim == 1)
+    return min(max(WORK // (starts * nodes), 64), FIRST)
+
+
+def _next(chunk: int, steps: int, seconds: float) -> int:
+    """Return how many steps the next compiled call may take; in powers of 8, since each new length may be compiled."""
+    if steps < chunk // 2:
+        return chunk  # it ended at a kept point
+    if seconds < PAUSE / 8:
+        return 8 * chunk
+    return max(chunk // 8, 1) if seconds > 4 * PAUSE else chunk
 
 
 def _chunk(batches: Any, seed: int) -> int:

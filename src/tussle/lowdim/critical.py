@@ -183,7 +183,7 @@ def nullcline(
 
         full = np.stack([np.full_like(b, a), b, np.full_like(b, g), np.full_like(b, shift)], axis=1)
         values = gradients(game, full)[:, 1]
-        turns = np.flatnonzero(values[:-1] * values[1:] < 0)
+        turns = np.flatnonzero((values[:-1] < 0) != (values[1:] < 0))
         roots: Any = [brentq(slope, b[k], b[k + 1], xtol=1e-14) for k in turns]
         found.append(np.array(roots, dtype=float))
     return found

@@ -214,7 +214,7 @@ def _crossings(data: Any, fake: Any, grid: np.ndarray) -> list[float]:
         with np.errstate(invalid="ignore"):
             values = np.array([function(x) for x in grid])
         good = np.isfinite(values)
-        turns = np.flatnonzero(good[:-1] & good[1:] & (values[:-1] * values[1:] < 0))
+        turns = np.flatnonzero(good[:-1] & good[1:] & ((values[:-1] < 0) != (values[1:] < 0)))
         for k in turns:
             root: Any = brentq(function, grid[k], grid[k + 1], xtol=1e-15)
             found.append(float(root))

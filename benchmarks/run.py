@@ -13,7 +13,7 @@ from pathlib import Path
 
 from measure import Row, machine
 
-BENCHMARKS = ("many_starts", "memory", "one_start", "stability_chart", "command_line", "network_product")
+BENCHMARKS = ("many_starts", "memory", "one_start", "stability_chart", "command_line", "network_product", "plateau_map")
 COLUMNS = ("benchmark", "ours", "reference", "ratio", "target", "met?")
 
 

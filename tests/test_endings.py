@@ -271,3 +271,19 @@ def test_a_run_that_rests_at_another_equilibrium_that_repels_has_not_converged()
     found = ended(tussle.Field(game), sim(0.1), 50, start=(0.0, 0.0), equilibria=((1.0, 0.0),))
     assert found.ending == tussle.Ending.RUNNING
     assert "repels" in found.reason
+
+
+# Far out ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("far", [1e3, 1e300])
+def test_a_run_that_never_moves_because_the_field_has_underflowed_has_not_converged(far):
+    # At theta psi = 1e6 the slope of the logistic loss is 0 in floating point: every point around is at rest too.
+    found = ended(dirac(), alt(0.2), 50, start=(far, far))
+    assert found.ending == tussle.Ending.PLATEAU
+
+
+def test_distances_beyond_the_root_of_the_largest_number_are_numbers():
+    found = ended(dirac("wasserstein"), alt(0.2), 200, start=(1e200, 1e200))
+    assert found.ending == tussle.Ending.LIMIT_CYCLE
+    assert found.radius == pytest.approx(2**0.5 * 1e200, rel=0.2)

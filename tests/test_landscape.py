@@ -94,7 +94,7 @@ def test_a_basin_may_vary_any_two_parameters_and_fix_the_rest():
         ({"window": (0.0, 1.0, 2.0, 2.0)}, r"`window` is .* bottom < top; give such four numbers"),
         ({"count": 1}, "`count` is 1; it must be a whole number of at least 2"),
         ({"radius": 0.0}, "`radius` is 0.0; it must be above 0"),
-        ({"steps": -1}, "`steps` is -1; it must be a whole number of at least 0"),
+        ({"steps": -1}, "`steps` is -1; it must be a whole number of at least 1"),
     ],
 )
 def test_a_wrong_basin_is_refused(options, words):
@@ -162,3 +162,15 @@ def test_a_run_that_escapes_has_no_amplitude():
     found = tussle.bifurcation(lambda h: plain(field, h), np.array([0.2, 0.4]), ORIGIN, name="h", steps=600)
     assert found.onset == pytest.approx(0.3, abs=1e-8)
     assert np.all(np.isnan(found.amplitude[1]))
+
+
+def test_a_basin_tells_its_share_and_takes_at_least_a_step():
+    shares = []
+    options = {"window": (-1, 1, -1, 1), "count": 3, "radius": 0.1}
+    method = tussle.Map(
+        tussle.Field(models.dirac(penalties=[tussle.r1(1.0)]).game), tussle.simultaneous(tussle.sgd(0.1))
+    )
+    tussle.basin(method, [(0.0, 0.0)], steps=5, progress=shares.append, **options)
+    assert shares[-1] == 1.0
+    with pytest.raises(ValueError, match="`steps` is 0; it must be a whole number of at least 1"):
+        tussle.basin(method, [(0.0, 0.0)], steps=0, **options)

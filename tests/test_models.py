@@ -218,3 +218,24 @@ def test_jares_closed_form_has_its_published_limits():
 def test_a_wrong_model_is_refused(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: models.dirac(bias="maybe"), "`bias` is 'maybe'; it may be true or false"),
+        (lambda: models.dirac(energy=float("nan")), "`energy` is nan; it must be finite"),
+        (lambda: models.dirac(energy="abc"), "`energy` is 'abc'; it must be a number"),
+        (lambda: models.bilinear([[1, 2], [3]]), "`matrix` is .*; it must be a matrix: rows of the same length"),
+        (lambda: models.bilinear(np.zeros((0, 2))), r"`matrix` has shape \(0, 2\)"),
+        (lambda: models.quadratic(-1), "`eigenvalues` is -1; it must be a list of finite numbers"),
+        (lambda: models.quadratic("abc"), "`eigenvalues` is 'abc'"),
+        (lambda: models.quadratic((-1.0, float("inf"))), "`eigenvalues` is .*inf"),
+        (lambda: models.quadratic(players=0), "`players` is 0 for 2 eigenvalue"),
+        (lambda: models.quadratic(players=2.5), "`players` is 2.5; it must be a whole number"),
+        (lambda: models.quadratic(seed="a"), "`seed` is 'a'; it must be a whole number"),
+    ],
+)
+def test_values_of_another_kind_make_no_model(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()

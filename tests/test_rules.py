@@ -209,3 +209,8 @@ def test_a_stream_that_is_too_short_is_refused():
     point = tensors(START)
     with pytest.raises(ValueError, match="`batch`"):
         map.step(point, map.init(point), Stream((0,)))
+
+
+def test_a_lookahead_does_not_step_beyond_where_it_looked():
+    with pytest.raises(ValueError, match=r"`alpha` is 2\.0; it is a share of the way and at most 1"):
+        tussle.lookahead(tussle.simultaneous(tussle.sgd(0.1)), 2, 2.0)

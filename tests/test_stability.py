@@ -249,3 +249,53 @@ def test_the_radius_of_two_by_two_matrices_is_that_of_their_eigenvalues():
 def test_families_of_fields_are_the_fields_one_by_one():
     found = matrices(r1, np.array([0.1, 0.7]), ORIGIN)
     assert found == pytest.approx(np.array([[[0, -F], [F, -0.1]], [[0, -F], [F, -0.7]]]), abs=1e-15)
+
+
+# Wrong requests ---------------------------------------------------------------------------------------------------
+
+R1_MAP = tussle.Map(
+    tussle.Field(tussle.models.dirac(penalties=[tussle.r1(0.3)]).game), tussle.simultaneous(tussle.sgd(0.2))
+)
+AT = (0.0, 0.0)
+
+
+def _bent(lr, gamma):
+    model = tussle.models.dirac(penalties=[tussle.r1(gamma)])
+    return tussle.Map(tussle.Field(model.game), tussle.simultaneous(tussle.sgd(lr)))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: tussle.stable_range(R1_MAP, (0, 0, 0)), r"`at` has vectors of \(1, 1, 1\) number"),
+        (lambda: tussle.stable_range(R1_MAP, (0, np.nan)), "`at` of player 1 is"),
+        (lambda: tussle.chart(_bent, [0.1, 0.2], [0.1], AT, names=("a",)), "`names` is .*; it must hold the names of"),
+        (lambda: tussle.chart(_bent, [0.1, np.nan], [0.1], AT, names=("a", "b")), "`x` is an array .* not all finite"),
+        (lambda: tussle.chart(_bent, [0.1], [], AT, names=("a", "b")), r"`y` is an array of shape \(0,\)"),
+        (lambda: tussle.chart(_bent, [0.1], [0.1], (0, 0, 0), names=("a", "b")), "`at` has vectors of"),
+        (lambda: tussle.eigenvalue_path(lambda h: _bent(h, 0.3), [], AT, name="h"), "`values` is an array of shape"),
+        (lambda: tussle.eigenvalue_path(lambda h: _bent(h, 0.3), [0.1], (0,), name="h"), "`at` has vectors of"),
+        (lambda: tussle.critical_value(lambda h: _bent(h, 0.3), (0,), 0.1, 0.2), "`at` has vectors of"),
+        (lambda: tussle.Map(R1_MAP.field, 3), "`rule` is 3; a map needs a rule"),
+        (lambda: tussle.Map(3, R1_MAP.rule), "`field` is 3; a map needs a field"),
+        (lambda: tussle.Field(lambda x, y: (x, y)), "`game` is <function .*; give Game"),
+        (lambda: tussle.Field(tussle.models.dirac()), "`game` is .*; give model.game"),
+        (lambda: tussle.consensus(1)(3), "`field` is 3; an adjustment bends a field"),
+        (lambda: tussle.flow(R1_MAP.field, (np.nan, 1.0), 1.0, rtol=1e-6, atol=1e-6), "`start` of player 0 is"),
+        (lambda: tussle.flow(R1_MAP.field, (1.0,), 1.0, rtol=1e-6, atol=1e-6), r"`start` has vectors of \(1,\)"),
+    ],
+)
+def test_a_wrong_call_is_refused_in_one_sentence(call, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_large_chart_is_read_in_parts_without_a_seam(monkeypatch):
+    x, y = np.linspace(0.1, 3, 7), np.linspace(0.1, 2, 5)
+    whole = tussle.chart(_bent, x, y, AT, names=("lr", "r1"))
+    monkeypatch.setattr("tussle.stability.PART", 8)
+    shares = []
+    parts = tussle.chart(_bent, x, y, AT, names=("lr", "r1"), progress=shares.append)
+    assert np.array_equal(whole.radius, parts.radius)
+    assert shares == pytest.approx([8 / 35, 16 / 35, 24 / 35, 32 / 35, 1.0])

@@ -38,6 +38,12 @@ class Adjusted:
     adjustment: AbstractAdjustment
     inner: AbstractField
 
+    def __post_init__(self) -> None:
+        """Check that there is a field."""
+        if not callable(getattr(self.inner, "player", None)):
+            message = f"`field` is {self.inner!r:.60}; an adjustment bends a field; give one, such as Field(game)."
+            raise ValueError(message)
+
     @property
     def game(self) -> AbstractGame:
         """The game of the inner field."""

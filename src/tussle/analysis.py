@@ -27,7 +27,7 @@ from tussle.records import record, static
 from tussle.rules.base import AbstractRule
 from tussle.spectra import Spectrum, spectrum
 from tussle.stability import StableRange, stable_range
-from tussle.trajectory import Keep, Trajectory, run
+from tussle.trajectory import MOST, Keep, Trajectory, run
 
 TOLERANCE = 1e-9  # how near to the boundary a verdict counts as marginal
 BUDGET = 2.0e4  # kept points of a path at most; longer runs keep every n-th
@@ -100,6 +100,7 @@ def analyze(
     steps: int = 500,
     batches: Any = None,
     seed: int = 0,
+    progress: Callable[[float], Any] | None = None,
 ) -> Analysis:
     """Analyze a game under a method: equilibrium, spectra, verdicts, stable steps, and a run.
 
@@ -113,6 +114,7 @@ def analyze(
         steps: of the run.
         batches: source of random batches for the run; None for exact expectations.
         seed: of the batches.
+        progress: told the share of the run that is done, from 0 to 1, now and then.
 
     Returns:
         the analysis.
@@ -120,8 +122,9 @@ def analyze(
     Raises:
         ValueError: if a start is missing, of the wrong length or not finite.
     """
+    checks.count("steps", steps, most=MOST)
     model = as_model(game, start)
-    point = model.start if start is None else _as_start(start, model.sizes)
+    point = model.start if start is None else start_point(start, model.sizes)
     field = Field(model.game) if field is None else field
     for bend in adjust:
         field = bend(field)
@@ -136,8 +139,8 @@ def analyze(
         stable = stable_range(method, equilibrium) if smooth else None
     # Every point is kept where the run is short; a long one keeps every n-th,
     # so that memory stays small.
-    stride = max(1, math.ceil(checks.count("steps", steps) / BUDGET))
-    path = run(method, point, steps, keep=Keep.every(stride), batches=batches, seed=seed)
+    stride = max(1, math.ceil(steps / BUDGET))
+    path = run(method, point, steps, keep=Keep.every(stride), batches=batches, seed=seed, progress=progress)
     ended = outcome(method, path, [equilibrium] if equilibrium is not None else [])
     told: dict[str, Any] = {}
     if model.judge is not None:
@@ -162,13 +165,24 @@ def as_model(game: Any, start: Any) -> Model:
             message = f"`game` is {type(game).__name__}; it must be a model, a game or a function; give one of these."
             raise ValueError(message)
         function: Any = game
-        made = Game(function)
+        made = (
+            Game(function) if len(start) == 2 else Game(function, tuple(f"player {i + 1}" for i in range(len(start))))
+        )
     point = tuple(np.atleast_1d(np.asarray(x, dtype=float)) for x in start)
     names = tuple(f"x{i + 1}{chr(97 + k) if len(x) > 1 else ''}" for i, x in enumerate(point) for k in range(len(x)))
     return Model(getattr(game, "__name__", "game"), made, (), point, names)
 
 
-def _as_start(start: Any, sizes: Sequence[int]) -> Point:
+def start_point(start: Any, sizes: Sequence[int]) -> Point:
+    """Return a start as one vector per player.
+
+    Args:
+        start: one number or vector per player, or all numbers in one list.
+        sizes: number of parameters of each player.
+
+    Raises:
+        ValueError: if it is of the wrong length or not finite.
+    """
     entries = [np.atleast_1d(np.asarray(x, dtype=float)) for x in start]
     if len(entries) == len(sizes) and all(len(e) == s for e, s in zip(entries, sizes, strict=True)):
         point = tuple(entries)

@@ -73,6 +73,37 @@ def count(name: str, value: Any, least: int = 1, most: int | None = None) -> int
     return int(value)
 
 
+def flag(name: str, value: Any) -> bool:
+    """Return `value` if it is true or false.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        message = f"`{name}` is {value!r}; it may be true or false; give one of these."
+        raise ValueError(message)
+    return bool(value)
+
+
+def real_array(name: str, value: Any, what: str) -> np.ndarray:
+    """Return `value` as an array of real numbers.
+
+    Args:
+        name: of the argument.
+        value: numbers, or lists of them.
+        what: what it must be, such as `a matrix: rows of the same length`.
+
+    Raises:
+        ValueError: if it is not that.
+    """
+    try:
+        found = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as wrong:
+        message = f"`{name}` is {value!r:.80}; it must be {what}; give such numbers."
+        raise ValueError(message) from wrong
+    return found
+
+
 def choice(name: str, value: Any, allowed: Iterable[str]) -> Any:
     """Return `value` if it is one of the `allowed` names.
 

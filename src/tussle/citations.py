@@ -1,11 +1,15 @@
 """Citations: the papers behind the parts that a method is made of."""
 
+import re
 from typing import Any
 
 from tussle.adjust import Adjusted
 from tussle.gan import GAN
 from tussle.map import Map
 
+CONVERGE = (
+    "Mescheder, Geiger, Nowozin: Which Training Methods for GANs do actually Converge? ICML 2018, arXiv 1801.04406"
+)
 PAPERS = {
     "minimax": "Goodfellow et al.: Generative Adversarial Nets, NIPS 2014",
     "nonsaturating": "Goodfellow et al.: Generative Adversarial Nets, NIPS 2014",
@@ -15,8 +19,8 @@ PAPERS = {
     "ra-": "Jolicoeur-Martineau: The relativistic discriminator, ICLR 2019",
     "rc-": "Jolicoeur-Martineau: On Relativistic f-Divergences, ICML 2020",
     "ralf-": "Jolicoeur-Martineau: On Relativistic f-Divergences, ICML 2020",
-    "r1": "Mescheder, Geiger, Nowozin: Which Training Methods for GANs do actually Converge? ICML 2018",
-    "r2": "Mescheder, Geiger, Nowozin: Which Training Methods for GANs do actually Converge? ICML 2018",
+    "r1": CONVERGE,
+    "r2": CONVERGE,
     "wgan_gp": "Gulrajani et al.: Improved Training of Wasserstein GANs, NIPS 2017",
     "wgan_lp": "Petzka, Fischer, Lukovnikov: On the regularization of Wasserstein GANs, ICLR 2018",
     "dragan": "Kodali et al.: On Convergence and Stability of GANs, 2017, arXiv 1705.07215",
@@ -48,5 +52,14 @@ def citations(map: Map, sources: tuple[str, ...] = ()) -> tuple[str, ...]:
         keys.append(type(field.adjustment).__name__)
         field = field.inner
     keys += [type(map.rule).__name__, type(map.rule.pace).__name__]
-    found = [PAPERS[k] for k in keys if k in PAPERS]
-    return tuple(dict.fromkeys([*sources, *found]))
+    found = [*sources, *(PAPERS[k] for k in keys if k in PAPERS)]
+    told: dict[str, str] = {}
+    for text in found:
+        told.setdefault(_identity(text), text)
+    return tuple(told.values())
+
+
+def _identity(text: str) -> str:
+    """Return what a paper is known by: its number at arXiv where it has one, since a model may cite a section of it."""
+    number = re.search(r"arXiv (\d{4}\.\d{4,5})", text)
+    return number[1] if number else text

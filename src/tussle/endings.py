@@ -60,6 +60,7 @@ class Outcome:
     least: float | None = None
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def outcome(map: Map, trajectory: Trajectory, equilibria: Any = ()) -> Outcome:
     """Say how a run of one start ended.
 
@@ -76,10 +77,10 @@ def outcome(map: Map, trajectory: Trajectory, equilibria: Any = ()) -> Outcome:
     home = _home(game_field, trajectory, equilibria)
     # Distances are judged on the scale of the run itself: its extent around the equilibrium.
     center = home if home is not None else path[0]
-    distance = np.linalg.norm(path - center, axis=1)
+    distance = _lengths(path - center)
     extent = max(float(distance.max()), 1e-12)
     window = max(len(path) // 20, 2)
-    moved = float(np.linalg.norm(path[-window:] - path[-1], axis=1).max())
+    moved = float(_lengths(path[-window:] - path[-1]).max())
     here = split(path[-1], trajectory.sizes)
     if home is not None and distance[-1] <= NEAR * extent:
         return _arrived(game_field, map, distance, home, trajectory, window)
@@ -98,6 +99,12 @@ def outcome(map: Map, trajectory: Trajectory, equilibria: Any = ()) -> Outcome:
     trend = "approaching" if distance[-1] < distance[len(distance) // 2] else "moving away from"
     aim = "an equilibrium" if home is not None else "its start"
     return Outcome(Ending.RUNNING, f"still {trend} {aim}; {distance[-1]:.3g} away at step {trajectory.steps}", home)
+
+
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    """Return the lengths of vectors (n, d), without overflow where a length is a number at all."""
+    scale = np.maximum(np.abs(vectors).max(axis=1), np.finfo(float).tiny)
+    return scale * np.linalg.norm(vectors / scale[:, None], axis=1)
 
 
 def _radius(map: Map, home: np.ndarray, trajectory: Trajectory) -> float | None:
@@ -170,6 +177,11 @@ def _resting(field: Field, map: Map, here: Any, trajectory: Trajectory) -> Outco
     if pushed > 1e-4 * max(begun, 1e-12):
         reason = f"it has hardly moved, yet the field still has length {pushed:.3g}: the steps are short"
         return Outcome(Ending.RUNNING, reason)
+    around = _around(field, path[-1], sizes)
+    if not np.all(np.isfinite(around)):
+        return Outcome(Ending.PLATEAU, "at rest so far out that the field beside it is no number")
+    if not np.any(around):
+        return Outcome(Ending.PLATEAU, "at rest where the field has faded to exactly zero on all sides: saturated")
     for probed in (field, map.field):
         sides = regularity(probed, here)
         if not sides.continuous:
@@ -183,6 +195,12 @@ def _resting(field: Field, map: Map, here: Any, trajectory: Trajectory) -> Outco
         arrived = Outcome(Ending.CONVERGED, "at rest at an equilibrium", home)
         return _repelled(map, home, trajectory, "at rest at") or arrived
     return Outcome(Ending.PLATEAU, f"nearly at rest with a field of length {speed:.3g}, but no equilibrium is near")
+
+
+def _around(field: Field, x: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    """Return the field at a point and a little beside it, along each parameter."""
+    aside = 1e-4 * max(1.0, float(np.abs(x).max())) * np.eye(len(x))
+    return read_many(field, np.vstack([x[None], x + aside, x - aside]), sizes)
 
 
 def _escaped(distance: np.ndarray) -> str | None:
@@ -211,12 +229,13 @@ def _cycle(trajectory: Trajectory, home: np.ndarray | None, radius: float | None
     if lap is None:
         return None
     period = float(np.diff(trajectory.at[-2:])[0]) * lap
-    distance = np.linalg.norm(tail - (mean if home is None else home), axis=1)
+    distance = _lengths(tail - (mean if home is None else home))
     amplitude = _extent(tail)
     reason = f"circles with period {period:.4g} steps and amplitude {amplitude.max():.4g}"
     if radius is not None and abs(radius - 1) <= 1e-9:
         reason += " (a neutral orbit: its size is set by the start)"
-    rms = float(np.sqrt(np.mean(distance**2)))
+    most = float(distance.max())
+    rms = most * float(np.sqrt(np.mean((distance / most) ** 2)))
     return Outcome(Ending.LIMIT_CYCLE, reason, home, period, amplitude, rms, float(distance.min()))
 
 

@@ -37,6 +37,10 @@ class Field:
 
     game: AbstractGame
 
+    def __post_init__(self) -> None:
+        """Check that there is a game."""
+        _check_game(self.game)
+
     def player(self, player: int, point: Point, batch: Any = None) -> Array:
         """Return the velocity of one player, shape of its vector."""
         batch = placed(self.game.expectation(), point[0]) if batch is None else batch
@@ -62,6 +66,10 @@ class Explicit:
     game: AbstractGame
     function: Callable[[Point, Any], Point] = static()
 
+    def __post_init__(self) -> None:
+        """Check that there is a game."""
+        _check_game(self.game)
+
     def player(self, player: int, point: Point, batch: Any = None) -> Array:
         """Return the velocity of one player."""
         return self.function(point, batch)[player]
@@ -73,6 +81,14 @@ class Explicit:
     def at(self, values: Any, batch: Any = None) -> Point:
         """Return the velocities at a point given as plain numbers, as NumPy arrays (float64)."""
         return at(self, values, batch)
+
+
+def _check_game(game: Any) -> None:
+    if callable(getattr(game, "loss", None)) and callable(getattr(game, "expectation", None)):
+        return
+    hint = "give model.game" if callable(getattr(getattr(game, "game", None), "loss", None)) else "give Game(function)"
+    message = f"`game` is {game!r:.60}; a field needs a game with players and their losses; {hint}."
+    raise ValueError(message)
 
 
 def at(field: AbstractField, values: Any, batch: Any = None) -> Point:

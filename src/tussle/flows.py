@@ -6,6 +6,7 @@ import numpy as np
 
 from tussle import checks
 from tussle.field import AbstractField, read_many
+from tussle.game import check_point
 from tussle.records import record
 
 
@@ -52,6 +53,7 @@ def flow(field: AbstractField, start: Any, time: float, *, rtol: float, atol: fl
     from scipy.integrate import solve_ivp
 
     x = [np.atleast_1d(np.asarray(p, dtype=float)) for p in start]
+    check_point(field.game, tuple(x))
     sizes = [len(p) for p in x]
     grid = np.linspace(0.0, checks.positive("time", time), checks.count("count", count, 2))
 

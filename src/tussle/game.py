@@ -174,8 +174,13 @@ def as_point(values: Any, like: Array | None = None) -> Point:
     return tuple(array(e, like) for e in shaped)
 
 
-def check_point(game: AbstractGame, point: Point) -> None:
+def check_point(game: AbstractGame, point: Point, name: str = "start") -> None:
     """Check that a point has one finite vector for each player, of the sizes that the game knows.
+
+    Args:
+        game: the game.
+        point: the point.
+        name: what the argument is called in an error.
 
     Raises:
         ValueError: if not.
@@ -184,15 +189,17 @@ def check_point(game: AbstractGame, point: Point) -> None:
     came = sizes_of(point)
     if len(point) != len(game.players) or (wanted is not None and tuple(wanted) != came):
         expected = f"vectors of {tuple(wanted)}" if wanted else f"one for each of its `players` {game.players}"
-        message = f"`start` has vectors of {came} number(s); the game takes {expected}; give these."
+        message = f"`{name}` has vectors of {came} number(s); the game takes {expected}; give these."
         raise ValueError(message)
     for player, entry in enumerate(to_numpy(x) for x in point):
         if not np.all(np.isfinite(entry)):
             shown = entry.tolist() if entry.size <= 8 else f"{int(np.sum(~np.isfinite(entry)))} times not finite"
-            message = f"`start` of player {player} is {shown}; every entry must be finite; give finite numbers."
+            message = f"`{name}` of player {player} is {shown}; every entry must be finite; give finite numbers."
             raise ValueError(message)
     if len({x.shape[:-1] for x in point}) > 1:
-        message = f"`start` has arrays of shapes {[tuple(x.shape) for x in point]}; give as many starts to each player."
+        message = (
+            f"`{name}` has arrays of shapes {[tuple(x.shape) for x in point]}; give as many starts to each player."
+        )
         raise ValueError(message)
 
 

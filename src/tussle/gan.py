@@ -173,8 +173,8 @@ class Sampler:
         checks.count("size", self.size)
         if self.size == 1 and self.gan.loss_function.coupling != "plain":
             message = (
-                f"`size` is 1 with a {self.gan.loss_function.coupling} loss; such a loss compares samples across the "
-                "batch and needs at least 2; take a larger batch or a plain loss."
+                f"`size` is 1 with a loss of coupling {self.gan.loss_function.coupling}, which compares samples across "
+                "the batch and needs at least 2; take a larger batch or a plain loss."
             )
             raise ValueError(message)
 

@@ -29,6 +29,7 @@ def basin(
     vary: tuple[int, int] = (0, 1),
     fixed: Any = None,
     names: tuple[str, str] = ("theta", "psi"),
+    progress: Callable[[float], Any] | None = None,
 ) -> Basin:
     """Run a map from a grid of starts and say which equilibrium each one reached.
 
@@ -42,6 +43,7 @@ def basin(
         vary: indices (in the joined point) of the two parameters that vary.
         fixed: the joined point that gives the others; the first equilibrium by default.
         names: of the two parameters.
+        progress: told the share that is done, from 0 to 1, now and then.
 
     Returns:
         the basin; memory does not depend on the number of steps.
@@ -50,6 +52,7 @@ def basin(
         ValueError: if the window is empty or a number is not positive.
     """
     left, right, bottom, top = (float(v) for v in window)
+    checks.count("steps", steps)
     if not (left < right and bottom < top):
         message = f"`window` is {tuple(window)}; it must be left < right, bottom < top; give such four numbers."
         raise ValueError(message)
@@ -60,7 +63,7 @@ def basin(
     sizes = [len(np.atleast_1d(v)) for v in equilibria[0]]
     starts = np.tile(known[0] if fixed is None else np.asarray(fixed, dtype=float), (len(x) * len(y), 1))
     starts[:, vary[0]], starts[:, vary[1]] = (a.ravel() for a in np.meshgrid(x, y))
-    end = run(map, split(starts, sizes), steps, keep=Keep.ends()).end
+    end = run(map, split(starts, sizes), steps, keep=Keep.ends(), progress=progress).end
     which, distance = _reached(end, known, checks.positive("radius", radius))
     shape = (len(y), len(x))
     return Basin(names, x, y, which.reshape(shape), distance.reshape(shape), known, steps)

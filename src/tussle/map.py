@@ -18,7 +18,13 @@ class Map:
     rule: AbstractRule
 
     def __post_init__(self) -> None:
-        """Check that there is one rate, or one for each player."""
+        """Check that field and rule are what they should be, with one rate, or one for each player."""
+        if not callable(getattr(self.field, "player", None)):
+            message = f"`field` is {self.field!r:.60}; a map needs a field; give one, such as Field(game)."
+            raise ValueError(message)
+        if not callable(getattr(self.rule, "step", None)) or not callable(getattr(self.rule, "rest", None)):
+            message = f"`rule` is {self.rule!r:.60}; a map needs a rule; give one, such as simultaneous(sgd(0.1))."
+            raise ValueError(message)
         lr, players = self.rule.pace.lr, self.field.game.players
         if isinstance(lr, (tuple, list)) and len(lr) != len(players):
             message = f"`lr` has {len(lr)} rates for {len(players)} players; give one number or one for each player."

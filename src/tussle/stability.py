@@ -15,12 +15,13 @@ from tussle.autodiff import Array, compiled, float64, jacobian, jax_engine, name
 from tussle.charts import Chart, EigenvaluePath
 from tussle.equilibria import regularity
 from tussle.field import AbstractField
-from tussle.game import Point, as_point, joined, sizes_of, split
+from tussle.game import Point, as_point, check_point, joined, sizes_of, split
 from tussle.map import Map, ravel, unravel
 from tussle.records import record
 
 Build = Callable[..., Map | AbstractField]
 BLOCK = 64  # values of a hyper-parameter that are read at a time
+PART = 1 << 14  # settings of a chart that are read at a time
 
 
 @record
@@ -122,6 +123,7 @@ def stable_range(
         >>> round(tussle.stable_range(method, model.equilibrium).largest, 10)
         2.9761226036
     """
+    _check_at(map, at)
     rate = float(map.lr[0] if isinstance(map.lr, (tuple, list)) else map.lr)
     if not regularity(map.field, at).differentiable:
         return StableRange(np.zeros((0, 2)), span)
@@ -143,6 +145,23 @@ def stable_range(
     if stable[-1]:
         cuts.append(np.inf)
     return StableRange(np.array(cuts).reshape(-1, 2), span)
+
+
+def _check_at(subject: Map | AbstractField, at: Any) -> None:
+    """Check that an equilibrium has one finite vector for each player of the game."""
+    game = subject.field.game if isinstance(subject, Map) else subject.game
+    with float64():
+        check_point(game, as_point(at), "at")
+
+
+def _values(name: str, values: Any) -> np.ndarray:
+    """Return the values of a hyper-parameter as a vector of finite numbers."""
+    found = np.asarray(values, dtype=np.float64)
+    if found.ndim != 1 or found.size == 0 or not np.all(np.isfinite(found)):
+        came = f"of shape {found.shape}" + ("" if np.all(np.isfinite(found)) else ", not all finite")
+        message = f"`{name}` is an array {came}; it must be a list of at least one finite number; give such values."
+        raise ValueError(message)
+    return found
 
 
 @compiled
@@ -210,6 +229,7 @@ def critical_value(
 
     for end in (low, high):
         made = build(end)
+        _check_at(made, at)
         if not regularity(made.field if isinstance(made, Map) else made, at).differentiable:
             return None
     grid = np.linspace(low, high, 400)
@@ -230,9 +250,11 @@ def eigenvalue_path(build: Build, values: Any, at: Any, *, name: str) -> Eigenva
     """
     from scipy.optimize import linear_sum_assignment
 
-    values = np.asarray(values, dtype=np.float64)
+    values = _values("values", values)
     with float64():
-        kind = "map" if isinstance(build(float(values[0])), Map) else "flow"
+        first = build(float(values[0]))
+    kind = "map" if isinstance(first, Map) else "flow"
+    _check_at(first, at)
     found = np.linalg.eigvals(matrices(build, values, at)).astype(complex)
     for k in range(1, len(found)):
         guess = found[k - 1] if k == 1 else 2 * found[k - 1] - found[k - 2]
@@ -242,7 +264,14 @@ def eigenvalue_path(build: Build, values: Any, at: Any, *, name: str) -> Eigenva
 
 
 def chart(
-    build: Callable[[Any, Any], Map], x: Any, y: Any, at: Any, *, names: Sequence[str], tolerance: float = 1e-10
+    build: Callable[[Any, Any], Map],
+    x: Any,
+    y: Any,
+    at: Any,
+    *,
+    names: Sequence[str],
+    tolerance: float = 1e-10,
+    progress: Callable[[float], Any] | None = None,
 ) -> Chart:
     """Return the radius of a map at an equilibrium over two hyper-parameters.
 
@@ -253,16 +282,38 @@ def chart(
         at: the equilibrium.
         names: names of the two.
         tolerance: how near to 1 counts as marginal.
+        progress: told the share that is done, from 0 to 1, now and then.
 
     Returns:
         the chart; all nan where the field has no Jacobian at the equilibrium.
     """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    x, y = _values("x", x), _values("y", y)
+    if isinstance(names, str) or len(names) != 2:
+        message = f"`names` is {names!r}; it must hold the names of the two hyper-parameters; give two."
+        raise ValueError(message)
     for corner in ((x[0], y[0]), (x[-1], y[-1])):
-        if not regularity(build(*(float(v) for v in corner)).field, at).differentiable:
+        made = build(*(float(v) for v in corner))
+        _check_at(made, at)
+        if not regularity(made.field, at).differentiable:
             return Chart((names[0], names[1]), x, y, np.full((len(y), len(x)), np.nan), tolerance)
-    first, second = (a.ravel() for a in np.meshgrid(x, y))
-    with float64():
-        found = _family(build, True)(as_point(at), first, second)
-    radius = to_numpy(found if found.ndim == 1 else radius_of(found))
+    first, second = np.meshgrid(x, y)
+    radius = _radii(build, first.ravel(), second.ravel(), at, progress)
     return Chart((names[0], names[1]), x, y, radius.reshape(len(y), len(x)), tolerance)
+
+
+def _radii(
+    build: Callable[[Any, Any], Map], first: np.ndarray, second: np.ndarray, at: Any, progress: Any
+) -> np.ndarray:
+    """Return the radius at each setting; many settings are read in parts of one length, compiled once."""
+    total = len(first)
+    size = min(total, PART)
+    filled = [np.concatenate([v, np.repeat(v[-1:], -total % size)]).reshape(-1, size) for v in (first, second)]
+    found = []
+    with float64():
+        point = as_point(at)
+        for done, part in enumerate(zip(*filled, strict=True)):
+            radii = _family(build, True)(point, *part)
+            found.append(to_numpy(radii if radii.ndim == 1 else radius_of(radii)))
+            if progress is not None:
+                progress(min((done + 1) * size / total, 1.0))
+    return np.concatenate(found)[:total]

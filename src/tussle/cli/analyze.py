@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tussle.cli import output
+from tussle.cli import output, own
 from tussle.cli.request import (
     ADJUST,
     BETA,
@@ -23,7 +23,6 @@ from tussle.cli.request import (
     SET,
     START,
     Request,
-    start_of,
 )  # fmt: skip
 
 
@@ -36,9 +35,9 @@ def analyze(
     adjust: ADJUST = None,
     rule: RULE = "alternating",
     player_steps: PLAYER_STEPS = None,
-    first: FIRST = "generator",
+    first: FIRST = None,
     pace: PACE = "sgd",
-    lr: LR = "0.2",
+    lr: LR = None,
     beta: BETA = None,
     settings: SET = None,
     start: START = None,
@@ -53,14 +52,14 @@ def analyze(
 
     Example: tussle analyze dirac --penalty r1=0.3 --rule alternating --lr 0.2 --out report
     """
-    output.themed(theme)
+    output.ready(out, theme)
     request = Request(
         model, loss, tuple(penalty or ()), noise, clip, tuple(adjust or ()), rule, player_steps, first, pace, lr, beta,
         tuple(settings or ()), start,
     )  # fmt: skip
-    with output.waiting("analyzing", as_json):
-        found = _found(request, steps, batch, seed)
-        paths = [] if out is None else _drawn(found, output.folder(out), theme)
+    with output.waiting("analyzing", as_json) as told, own.blamed(model):
+        found = _found(request, steps, batch, seed, told)
+        paths = [] if out is None else _drawn(found, out, theme)
     if as_json:
         typer.echo(output.document(found.to_json()))
         return
@@ -70,7 +69,7 @@ def analyze(
         output.pictures(paths)
 
 
-def _found(request: Request, steps: int, batch: int | None, seed: int) -> Any:
+def _found(request: Request, steps: int, batch: int | None, seed: int, told: Any) -> Any:
     from tussle.analysis import analyze as run_analysis
     from tussle.gan import GAN
 
@@ -82,12 +81,8 @@ def _found(request: Request, steps: int, batch: int | None, seed: int) -> Any:
             raise ValueError(message)
         batches = model.game.sampler(batch)
         batches = batches if method.rule.readings == 1 else batches.streams(method.rule.readings)
-    return run_analysis(model, method.rule, field=method.field, start=_start(request), steps=steps,
-                        batches=batches, seed=seed)  # fmt: skip
-
-
-def _start(request: Request) -> Any:
-    return None if request.start is None or ".py:" in request.model else start_of(request.start)
+    return run_analysis(model, method.rule, field=method.field, start=request.start_point(model), steps=steps,
+                        batches=batches, seed=seed, progress=told)  # fmt: skip
 
 
 def _shown(found: Any) -> None:
@@ -125,8 +120,10 @@ def _named(method: Any) -> str:
     return f"{type(rule).__name__.lower()} {type(rule.pace).__name__.lower()} steps, lr {rule.pace.lr}"
 
 
-def _drawn(found: Any, folder: Any, theme: str) -> list[Any]:
+def _drawn(found: Any, out: Any, theme: str) -> list[Any]:
     from tussle.cli.pictures import analysis_pictures
 
-    paths = analysis_pictures(found, folder, theme)
-    return [*paths, output.write(folder / "analysis.json", output.document(found.to_json()))]
+    with output.staged(out) as folder:
+        paths = analysis_pictures(found, folder, theme)
+        paths.append(output.write(folder / "analysis.json", output.document(found.to_json())))
+    return [out / path.name for path in paths]

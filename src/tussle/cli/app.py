@@ -8,6 +8,9 @@ from typer.exceptions import TyperException
 
 from tussle.cli import analyze, basin, chart, demo
 
+INTERRUPTED = 130  # what typer itself returns after Ctrl-C
+EXTRAS = {"torch": "torch", "safetensors": "torch", "torchmetrics": "torch", "sklearn": "data", "skimage": "data"}
+
 app: typer.Typer = typer.Typer(
     name="tussle",
     help="Will your GAN converge? If not, why, and what cures it?",
@@ -65,10 +68,18 @@ def code(arguments: Sequence[str] | None = None) -> int:
         name = missing.name or "a package"
         if name.startswith("tussle"):
             raise
-        extra = {"torch": "torch", "sklearn": "data", "safetensors": "torch"}.get(str(name).split(".")[0], "dev")
-        typer.echo(f"tussle: {name} is not installed; this needs it; run `pip install 'tussle[{extra}]'`.", err=True)
+        package = str(name).split(".")[0]
+        what = f"'tussle[{EXTRAS[package]}]'" if package in EXTRAS else package
+        typer.echo(f"tussle: {name} is not installed; this needs it; run `pip install {what}`.", err=True)
+        return 2
+    except MemoryError:
+        typer.echo(
+            "tussle: the request needs more memory than there is; ask for fewer starts, values or samples.", err=True
+        )
         return 2
     except (KeyboardInterrupt, typer.Abort):
+        result = INTERRUPTED
+    if result == INTERRUPTED:
         typer.echo("tussle: stopped.", err=True)
         return 1
     return result if isinstance(result, int) else 0

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tussle.cli import output
+from tussle.cli import output, own
 from tussle.cli.request import (
     ADJUST,
     BETA,
@@ -23,9 +23,10 @@ from tussle.cli.request import (
     SET,
     START,
     Request,
-    numbers,
-    whole,
 )  # fmt: skip
+from tussle.cli.words import numbers, whole
+
+MOST = 2000  # starts along a side
 
 LEGEND = {"-3": "escaped", "-2": "not finite", "-1": "reached no equilibrium"}
 
@@ -44,9 +45,9 @@ def basin(
     adjust: ADJUST = None,
     rule: RULE = "alternating",
     player_steps: PLAYER_STEPS = None,
-    first: FIRST = "generator",
+    first: FIRST = None,
     pace: PACE = "sgd",
-    lr: LR = "0.2",
+    lr: LR = None,
     beta: BETA = None,
     settings: SET = None,
     start: START = None,
@@ -56,19 +57,20 @@ def basin(
 ) -> None:
     """Map which starts of a grid reach which equilibrium.
 
+    The equilibria are those of the model; of a game of your own, the one that is found from --start. The parameters
+    that do not vary stay at --start, or at the equilibrium.
+
     Example: tussle basin dirac --adjust consensus=1 --rule simultaneous --lr 0.05 --count 13
     """
-    output.themed(theme)
+    output.ready(out, theme)
     request = Request(
         model, loss, tuple(penalty or ()), noise, clip, tuple(adjust or ()), rule, player_steps, first, pace, lr, beta,
         tuple(settings or ()), start,
     )  # fmt: skip
-    with output.waiting("running the starts", as_json):
-        found, name = _found(request, window, count, steps, radius, vary)
-        paths = [] if out is None else _drawn(found, output.folder(out), theme)
-    document = _document(found, name)
-    if out is not None:
-        paths.append(output.write(out / "basin.json", output.document(document)))
+    with output.waiting("running the starts", as_json) as told, own.blamed(model):
+        found, name = _found(request, window, count, steps, radius, vary, told)
+        document = _document(found, name)
+        paths = [] if out is None else _drawn(found, document, out, theme)
     if as_json:
         typer.echo(output.document(document))
         return
@@ -78,28 +80,40 @@ def basin(
     output.pictures(paths)
 
 
-def _found(request: Request, window: str, count: str, steps: int, radius: float, vary: str | None) -> tuple[Any, str]:
-    from tussle import checks
+def _found(
+    request: Request, window: str, count: str, steps: int, radius: float, vary: str | None, told: Any
+) -> tuple[Any, str]:
+    import numpy as np
+
     from tussle.landscape import basin as run_basin
 
-    model, method = request.build()
-    if not model.equilibria:
-        message = f"`MODEL` {request.model} has no known equilibrium; a basin needs one; return a Model."
-        raise ValueError(message)
     edges, sides = numbers(window), whole(count, "--count")
     if len(edges) != 4 or len(sides) not in (1, 2):
         message = f"`--window` is {window} and `--count` {count}; they take four numbers and one or two; mend them."
         raise ValueError(message)
-    names = [model.axes[0], model.axes[1]] if vary is None else [n.strip() for n in vary.split(",")]
+    if max(sides) > MOST:
+        message = f"`--count` is {count}; a side takes at most {MOST} starts; lower it."
+        raise ValueError(message)
+    model, method = request.build()
+    names, indices = _varied(model, vary)
+    start = request.start_point(model)
+    found = run_basin(
+        method, request.equilibria(model), window=edges, count=(sides[0], sides[-1]), steps=steps, radius=radius,
+        vary=indices, fixed=None if start is None else np.concatenate(start), names=names, progress=told,
+    )  # fmt: skip
+    return found, model.name
+
+
+def _varied(model: Any, vary: str | None) -> tuple[tuple[str, str], tuple[int, int]]:
+    """Return the names and the indices of the two parameters of the grid."""
+    from tussle import checks
+
+    names = list(model.axes[:2]) if vary is None else [n.strip() for n in vary.split(",")]
     if len(names) != 2 or names[0] == names[1]:
         message = f"`--vary` is {vary}; it must name two of {', '.join(model.axes)}; name two."
         raise ValueError(message)
-    indices = [model.axes.index(checks.choice("--vary", n, model.axes)) for n in names]
-    found = run_basin(
-        method, model.equilibria, window=edges, count=(min(sides[:1]), max(sides[-1:])), steps=steps, radius=radius,
-        vary=(indices[0], indices[1]), names=(names[0], names[1]),
-    )  # fmt: skip
-    return found, model.name
+    first, second = (model.axes.index(checks.choice("--vary", n, model.axes)) for n in names)
+    return (names[0], names[1]), (first, second)
 
 
 def _document(found: Any, name: str) -> dict[str, Any]:
@@ -122,7 +136,10 @@ def _document(found: Any, name: str) -> dict[str, Any]:
     )
 
 
-def _drawn(found: Any, folder: Any, theme: str) -> list[Any]:
+def _drawn(found: Any, document: dict[str, Any], out: Any, theme: str) -> list[Any]:
     from tussle import plots
 
-    return [plots.save(plots.basin_map(found, theme=theme), folder / "basin.png")]
+    with output.staged(out) as folder:
+        plots.save(plots.basin_map(found, theme=theme), folder / "basin.png")
+        output.write(folder / "basin.json", output.document(document))
+    return [out / "basin.png", out / "basin.json"]

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tussle.cli import output
+from tussle.cli import output, own
 from tussle.cli.request import (
     ADJUST,
     BETA,
@@ -23,19 +23,25 @@ from tussle.cli.request import (
     SET,
     START,
     Request,
-    numbers,
 )  # fmt: skip
+from tussle.cli.words import numbers
 
 MOST = 2000  # values along an axis
+USUAL = {"lr": "0.02:4:100", "r1": "0.02:2:100", "consensus": "0.02:2:100", "tau": "0.1:10:100:log"}
 
 
 def chart(
     model: MODEL,
-    x: Annotated[str, typer.Option(help="NAME=LOW:HIGH[:COUNT[:log]], e.g. lr=0.01:4:100.")] = "lr=0.02:4:100",
+    x: Annotated[
+        str | None, typer.Option(help="NAME=LOW:HIGH[:COUNT[:log]] (default lr=0.02:4:100, unless --lr fixes it).")
+    ] = None,
     y: Annotated[
-        str,
-        typer.Option(help="The same for the vertical axis; names: lr beta tau noise clip, a penalty, an adjustment."),
-    ] = "r1=0.02:2:100",
+        str | None,
+        typer.Option(
+            help="The same for the vertical axis; names: lr beta tau noise clip, a penalty, an adjustment "
+            "(default r1=0.02:2:100, where the model takes penalties)."
+        ),
+    ] = None,
     loss: LOSS = None,
     penalty: PENALTY = None,
     noise: NOISE = None,
@@ -43,9 +49,9 @@ def chart(
     adjust: ADJUST = None,
     rule: RULE = "alternating",
     player_steps: PLAYER_STEPS = None,
-    first: FIRST = "generator",
+    first: FIRST = None,
     pace: PACE = "sgd",
-    lr: LR = "0.2",
+    lr: LR = None,
     beta: BETA = None,
     settings: SET = None,
     start: START = None,
@@ -55,20 +61,21 @@ def chart(
 ) -> None:
     """Chart where a method converges locally, over two hyper-parameters.
 
+    It is about the model's equilibrium nearest to --start (its first without one); of a game of your own, about the one
+    that is found from --start.
+
     Example: tussle chart dirac --x lr=0.02:4:100 --y r1=0.02:2:100 --rule alternating --out chart
     """  # fmt: skip
-    output.themed(theme)
+    output.ready(out, theme)
     request = Request(
         model, loss, tuple(penalty or ()), noise, clip, tuple(adjust or ()), rule, player_steps, first, pace, lr, beta,
         tuple(settings or ()), start,
     )  # fmt: skip
-    (x_name, xs), (y_name, ys) = axis(x, "--x"), axis(y, "--y")
-    with output.waiting("charting", as_json):
-        found, name = _found(request, x_name, xs, y_name, ys)
-        paths = [] if out is None else _drawn(found, output.folder(out), theme)
-    document = _document(found, name)
-    if out is not None:
-        paths.append(output.write(out / "chart.json", output.document(document)))
+    (x_name, xs), (y_name, ys) = _axes(request, x, y)
+    with output.waiting("charting", as_json) as told, own.blamed(model):
+        found, name = _found(request, x_name, xs, y_name, ys, told)
+        document = _document(found, name)
+        paths = [] if out is None else _drawn(found, document, out, theme)
     if as_json:
         typer.echo(output.document(document))
         return
@@ -81,6 +88,22 @@ def chart(
         ]
     output.table(f"{name}: the map's radius over {x_name} and {y_name}", rows)
     output.pictures(paths)
+
+
+def _axes(request: Request, x: str | None, y: str | None) -> tuple[tuple[str, Any], tuple[str, Any]]:
+    """Return both axes; one that was not named is the first usual one that is still free."""
+    named = {text.partition("=")[0].strip() for text in (x, y) if text is not None}
+    usual = [n for n in USUAL if request.fixes(n) is None and n not in named]
+    if not request.has_penalties():
+        usual = [n for n in usual if n != "r1"]
+    found = []
+    for text, option in ((x, "--x"), (y, "--y")):
+        if text is None and not usual:
+            message = f"`{option}` is missing, and all usual axes are fixed; give {option} NAME=LOW:HIGH."
+            raise ValueError(message)
+        name = "" if text is not None else usual.pop(0)
+        found.append(axis(f"{name}={USUAL[name]}" if text is None else text, option))
+    return found[0], found[1]
 
 
 def axis(text: str, option: str) -> tuple[str, Any]:
@@ -113,23 +136,22 @@ def axis(text: str, option: str) -> tuple[str, Any]:
     return name, np.linspace(ends[0], ends[1], count)
 
 
-def _found(request: Request, x_name: str, xs: Any, y_name: str, ys: Any) -> tuple[Any, str]:
+def _found(request: Request, x_name: str, xs: Any, y_name: str, ys: Any, told: Any) -> tuple[Any, str]:
     from tussle.stability import chart as run_chart
 
     if x_name == y_name:
         message = f"`--x` and `--y` are both {x_name}; they must differ; name another parameter for one."
         raise ValueError(message)
+    model = None
     # The ends are built once with plain numbers, so that a value out of its domain is found before tracing.
     for first, second in ((xs[0], ys[0]), (xs[-1], ys[-1])):
-        model, _ = request.build({x_name: float(first), y_name: float(second)})
-    if not model.equilibria:
-        message = f"`MODEL` {request.model} has no known equilibrium; a chart needs one; return a Model."
-        raise ValueError(message)
+        model, _ = request.build({x_name: float(first), y_name: float(second)}, model)
+    at = request.equilibria(model)[0]
 
     def build(first: Any, second: Any) -> Any:
-        return request.build({x_name: first, y_name: second})[1]
+        return request.build({x_name: first, y_name: second}, model)[1]
 
-    return run_chart(build, xs, ys, model.equilibrium, names=(x_name, y_name)), model.name
+    return run_chart(build, xs, ys, at, names=(x_name, y_name), progress=told), model.name
 
 
 def _document(found: Any, name: str) -> dict[str, Any]:
@@ -155,7 +177,10 @@ def _document(found: Any, name: str) -> dict[str, Any]:
     )
 
 
-def _drawn(found: Any, folder: Any, theme: str) -> list[Any]:
+def _drawn(found: Any, document: dict[str, Any], out: Any, theme: str) -> list[Any]:
     from tussle import plots
 
-    return [plots.save(plots.stability_chart(found, theme=theme), folder / "chart.png")]
+    with output.staged(out) as folder:
+        plots.save(plots.stability_chart(found, theme=theme), folder / "chart.png")
+        output.write(folder / "chart.json", output.document(document))
+    return [out / "chart.png", out / "chart.json"]

@@ -1,11 +1,13 @@
 """Output: tables for a person, one JSON document for a program, files that are whole or not there."""
 
+import importlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +58,87 @@ def themed(theme: str) -> None:
     checks.choice("--theme", theme, ("light", "dark"))
 
 
+def ready(out: Path | None, theme: str) -> None:
+    """Check, before anything is computed, that pictures could be made and put into a folder.
+
+    Raises:
+        ValueError: if the theme is unknown or `out` is no folder.
+        ImportError: if there is nothing to draw with.
+    """
+    themed(theme)
+    if out is None:
+        return
+    importlib.import_module("matplotlib")
+    place = out
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        reason = "it is not writable" if place.is_dir() else f"{place} is no folder"
+        message = f"`--out` is {out}, which cannot be made a folder ({reason}); give another place."
+        raise ValueError(message)
+
+
 @contextmanager
-def waiting(what: str, quiet: bool) -> Iterator[None]:
-    """Show a person what is being waited for (nothing with `--json` or in a pipe).
+def staged(out: Path) -> Iterator[Path]:
+    """Give a folder to write into; its files move to `out` together once all of them are there, or none does.
+
+    Raises:
+        ValueError: if `out` cannot be made a folder, or holds a folder with the name of a file.
+    """
+    made = _missing(out)
+    folder(out)
+    stage = Path(tempfile.mkdtemp(dir=out, prefix=".tussle."))
+    try:
+        yield stage
+        names = sorted(p.name for p in stage.iterdir())
+        for name in names:
+            if (out / name).is_dir():
+                message = f"`--out` is {out}, which holds a folder {name} where a file goes; give another place."
+                raise ValueError(message)
+        for name in names:
+            os.replace(stage / name, out / name)
+        made = []
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        for place in made:  # nothing came of it: what was made for it goes
+            with suppress(OSError):
+                place.rmdir()
+
+
+def _missing(path: Path) -> list[Path]:
+    """Return the folders that have to be made for a path, the innermost first."""
+    found = []
+    while not path.exists():
+        found.append(path)
+        path = path.parent
+    return found
+
+
+@contextmanager
+def waiting(what: str, quiet: bool) -> Iterator[Callable[[float], None]]:
+    """Show a person what is being waited for, with a bar once a share is told (nothing with `--json` or in a pipe).
 
     What a user's own function prints goes to standard error, so that the JSON document stays alone.
+
+    Yields:
+        `told(share)` with the share that is done, from 0 to 1.
     """
     from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    shown = nullcontext() if quiet or not console.is_terminal else console.status(what)
-    with shown, redirect_stdout(sys.stderr):
-        yield
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    shown = not quiet and console.is_terminal
+    with (
+        Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not shown) as bar,
+        redirect_stdout(sys.stderr),
+    ):
+        task = bar.add_task(what, total=None)
+
+        def told(share: float) -> None:
+            bar.update(task, total=1.0, completed=share)
+
+        yield told
 
 
 def table(title: str, rows: list[tuple[str, str]]) -> None:

@@ -1,14 +1,14 @@
 """Requests: what the options of `analyze`, `chart` and `basin` mean in the grammar."""
 
-import ast
-import importlib.util
 import inspect
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
+
+from tussle.cli import own
+from tussle.cli.words import named, numbers, pairs, start_of, start_of_players, whole
 
 MODEL = Annotated[
     str,
@@ -23,20 +23,27 @@ NOISE = Annotated[float | None, typer.Option(help="Standard deviation of instanc
 CLIP = Annotated[float | None, typer.Option(help="Bound of the critic's weights.")]
 ADJUST = Annotated[
     list[str] | None,
-    typer.Option(help="NAME=WEIGHT: consensus symplectic jare[=G,D] nagarajan_kolter timescale=1,TAU."),
+    typer.Option(help="NAME=WEIGHT: consensus symplectic lss jare[=G,D] nagarajan_kolter timescale=1,TAU."),
 ]
 RULE = Annotated[
     str, typer.Option(help="simultaneous alternating extragradient optimistic competitive lookahead[,k=5,alpha=0.5].")
 ]
 PLAYER_STEPS = Annotated[str | None, typer.Option("--steps-per-player", help="G,D steps of an alternating turn.")]
-FIRST = Annotated[str, typer.Option(help="Who begins an alternating turn: generator or discriminator.")]
+FIRST = Annotated[
+    str | None, typer.Option(help="Who begins an alternating turn: generator (default) or discriminator.")
+]
 PACE = Annotated[str, typer.Option(help="NAME[,option=value...]: sgd momentum rmsprop adam.")]
-LR = Annotated[str, typer.Option(help="Step size, one number or H_G,H_D.")]
+LR = Annotated[str | None, typer.Option(help="Step size, one number or H_G,H_D (default 0.2).")]
 BETA = Annotated[float | None, typer.Option(help="Momentum factor (of momentum; beta1 of adam).")]
 SET = Annotated[list[str] | None, typer.Option("--set", help="A parameter of the model, NAME=VALUE (e.g. bias=true).")]
 START = Annotated[str | None, typer.Option(help="Start, all numbers generator first: x,... (players apart by ;).")]
 OUT = Annotated[Path | None, typer.Option(help="Folder for pictures and the JSON document.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+
+
+LR_DEFAULT = "0.2"
+PARTS = {"loss_function": ("--loss", "loss"), "penalties": ("--penalty", "penalties"), "noise": ("--noise", "noise"),
+         "clip": ("--clip", "clip")}  # fmt: skip
 
 
 class Request(NamedTuple):
@@ -50,29 +57,32 @@ class Request(NamedTuple):
     adjust: tuple[str, ...] = ()
     rule: str = "alternating"
     player_steps: str | None = None
-    first: str = "generator"
+    first: str | None = None
     pace: str = "sgd"
-    lr: str = "0.2"
+    lr: str | None = None
     beta: float | None = None
     settings: tuple[str, ...] = ()
     start: str | None = None
 
-    def build(self, given: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
+    def build(self, given: Mapping[str, Any] | None = None, model: Any = None) -> tuple[Any, Any]:
         """Return the model and the map.
 
         Args:
-            given: values in place of the options', by name: `lr`, `beta`, `noise`, `clip`, `tau`, a penalty, an
-                adjustment or a model's own parameter. They may be traced.
+            given: values that vary along an axis, by name: `lr`, `beta`, `noise`, `clip`, `tau`, a penalty or an
+                adjustment. They may be traced.
+            model: the model as it was built before; one of a user's file is then not loaded and tried again.
 
         Raises:
-            ValueError: if an option is wrong.
+            ValueError: if an option is wrong, or what varies is also fixed by an option.
         """
         from tussle.map import Map
 
         given = dict(given or {})
-        model = self._model(given)
+        for name in given:
+            self._check_free(name)
+        model = self._model(given, model)
         field = self._field(model, given)
-        made = Map(field, self._rule(given))
+        made = Map(field, self._rule(model, given))
         if given:
             message = (
                 f"`{next(iter(given))}` is not a parameter that can vary here; it may be lr, beta, tau, noise, clip, a "
@@ -81,24 +91,104 @@ class Request(NamedTuple):
             raise ValueError(message)
         return model, made
 
-    def _model(self, given: dict[str, Any]) -> Any:
-        if ".py:" in self.model:
-            return self._own()
+    def fixes(self, name: str) -> str | None:
+        """Return the option that gives a parameter a fixed value, or None."""
+        values = {"lr": self.lr, "beta": self.beta, "noise": self.noise, "clip": self.clip}
+        if values.get(name) is not None:
+            return f"--{name} {values[name]}"
+        for option, texts in (("--penalty", self.penalty), ("--adjust", self.adjust)):
+            for text in texts:
+                if text.partition("=")[0].strip() == ("timescale" if name == "tau" else name):
+                    return f"{option} {text}"
+        return None
+
+    def has_penalties(self) -> bool:
+        """Say whether the model is a GAN that takes penalties."""
+        from tussle.models import MODELS
+
+        return self.model in MODELS and "penalties" in inspect.signature(MODELS[self.model]).parameters
+
+    def equilibria(self, model: Any) -> tuple[Any, ...]:
+        """Return the equilibria that a chart or a basin is about.
+
+        Those that the model knows, the one nearest to a given start first; else the one found from the start.
+
+        Raises:
+            ValueError: if none is found.
+        """
+        import numpy as np
+
+        from tussle.equilibria import find_root
+        from tussle.field import Field
+
+        start = self.start_point(model)
+        if model.equilibria:
+            if start is None:
+                return model.equilibria
+            near = np.concatenate(start)
+            return tuple(sorted(model.equilibria, key=lambda e: float(np.linalg.norm(np.concatenate(e) - near))))
+        root = find_root(Field(model.game), model.start if start is None else start)
+        if root.found:
+            return (root.point,)
+        message = (
+            f"`--start` is {self.start}, and no equilibrium of {self.model} was found from there; a chart or a basin "
+            "is about one; give another start, or a function that returns a Model which knows it."
+        )
+        raise ValueError(message)
+
+    def start_point(self, model: Any) -> Any:
+        """Return the start that was given, one vector per player, or None.
+
+        Raises:
+            ValueError: if it is of the wrong length or not finite.
+        """
+        from tussle.analysis import start_point
+
+        return None if self.start is None else start_point(start_of(self.start), model.sizes)
+
+    def _check_free(self, name: str) -> None:
+        fixed = self.fixes(name)
+        if fixed is not None:
+            message = f"`{fixed}` was given, but {name} varies along an axis; it is one or the other; drop one."
+            raise ValueError(message)
+
+    def _model(self, given: dict[str, Any], model: Any) -> Any:
+        if own.is_own(self.model):
+            return self._own() if model is None else model
         from tussle import checks
         from tussle.models import MODELS
 
         maker = MODELS[checks.choice("MODEL", self.model, MODELS)]
         known = inspect.signature(maker).parameters
         options = pairs(self.settings, "--set")
+        settings = [k for k in known if k not in PARTS]
+        for name in options:
+            if not settings:
+                message = f"`--set {name}` was given, but the model {self.model} has no settings; drop it."
+                raise ValueError(message)
+            checks.choice("--set", name, settings)
+        varying = set(given)
         for name, value in self._parts(given).items():
             if name not in known:
-                message = f"`--{name.split('_')[0]}` was given, but the model {self.model} has none; drop it."
-                raise ValueError(message)
+                raise ValueError(self._has_none(name, varying))
             options[name] = value
-        for name in options:
-            if name not in known:
-                checks.choice("--set", name, [k for k in known if _is_setting(k, known)])
-        return maker(**options)
+        try:
+            return maker(**options)
+        except (TypeError, ZeroDivisionError, OverflowError, IndexError) as wrong:
+            message = f"`--set` {' '.join(self.settings)} makes no {self.model} ({own.said(wrong)}); mend the values."
+            raise ValueError(message) from wrong
+
+    def _has_none(self, name: str, varying: set[str]) -> str:
+        from tussle.penalties import PENALTIES
+
+        option, what = PARTS[name]
+        axes = sorted(v for v in varying if v == name or (name == "penalties" and v in PENALTIES))
+        if axes:
+            return (
+                f"`{axes[0]}` is to vary, but the model {self.model} has no {what}; an axis may be lr, beta, tau or an "
+                "adjustment; name one of these."
+            )
+        return f"`{option}` was given, but the model {self.model} has none; drop it."
 
     def _parts(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return the parts of a GAN that were asked for, by the names of the models' arguments."""
@@ -129,16 +219,18 @@ class Request(NamedTuple):
         if self.loss or self.penalty or self.settings or self.noise is not None or self.clip is not None:
             message = f"`{self.model}` has its own losses; drop --loss, --penalty, --noise, --clip, --set."
             raise ValueError(message)
-        function = load(self.model)
-        found = function() if not inspect.signature(function).parameters else function
+        found: Any = own.load(self.model)
+        if not inspect.signature(found).parameters:
+            found = own.guarded(self.model, found)()
         if isinstance(found, Model):
             return found
         if self.start is None:
             message = f"`--start` is missing; {self.model} needs one; give --start x,y (players apart by ; if longer)."
             raise ValueError(message)
-        model = as_model(found, [numbers(part) for part in _split_players(self.start)])
-        _tried(self.model, model)
-        return model
+        start = start_of_players(self.start)
+        own.tried(self.model, as_model(found, start))
+        is_game = callable(getattr(found, "expectation", None))
+        return as_model(found if is_game else own.guarded(self.model, found), start)
 
     def _field(self, model: Any, given: dict[str, Any]) -> Any:
         from tussle import checks
@@ -153,12 +245,9 @@ class Request(NamedTuple):
         for name, weight in weights.items():
             values = weight if isinstance(weight, list) else [weight]
             if name == "timescale":
-                if len(values) != 2:
-                    message = f"`--adjust timescale` has {len(values)} factor(s); it takes two; give 1,TAU."
-                    raise ValueError(message)
-                field = timescale(*values)(field)
+                field = timescale(*self._factors(values, len(model.game.players)))(field)
                 continue
-            maker = ADJUSTMENTS[checks.choice("--adjust", name, ADJUSTMENTS)]
+            maker = ADJUSTMENTS[checks.choice("--adjust", name, [*ADJUSTMENTS, "timescale"])]
             most = 2 if name == "jare" else 1
             if len(values) > most:
                 message = f"`--adjust {name}` has {len(values)} weights; it takes {most}; drop some."
@@ -166,41 +255,57 @@ class Request(NamedTuple):
             field = maker(*values)(field)
         return field
 
-    def _rule(self, given: dict[str, Any]) -> Any:
+    def _factors(self, values: list[Any], players: int) -> list[Any]:
+        if len(values) != players:
+            wanted = "two; give 1,TAU" if players == 2 else f"{players}; give one for each player"
+            message = f"`--adjust timescale` has {len(values)} factor(s); it takes {wanted}."
+            raise ValueError(message)
+        return values
+
+    def _rule(self, model: Any, given: dict[str, Any]) -> Any:
         from tussle import checks, rules
 
-        pace = self._pace(given)
+        players = model.game.players
+        pace = self._pace(len(players), given)
         name, options = named(self.rule, "--rule")
         names = ("simultaneous", "alternating", "extragradient", "optimistic", "competitive", "lookahead")
         checks.choice("--rule", name, names)
-        turns = None if self.player_steps is None else whole(self.player_steps, "--steps-per-player")
-        alternates = name == "alternating" or options.get("inner") == "alternating"
-        if turns is not None and not alternates:
-            message = f"`--steps-per-player` was given with --rule {name}; only alternating has turns; drop it."
-            raise ValueError(message)
-        if alternates:
-            inner = rules.alternating(pace, turns or (1, 1), checks.choice("--first", self.first, _PLAYERS))
+        within = options.pop("inner", "simultaneous") if name == "lookahead" else name
+        if name == "lookahead":
+            checks.choice("--rule lookahead,inner", within, ("simultaneous", "alternating"))
+        if within == "alternating":
+            turns = (1,) * len(players)
+            if self.player_steps is not None:
+                turns = whole(self.player_steps, "--steps-per-player")
+            inner = rules.alternating(pace, turns, checks.choice("--first", self.first or players[0], players))
         else:
+            self._check_no_turns(name)
             inner = rules.simultaneous(pace)
         if name == "lookahead":
-            options.pop("inner", None)
             return _called(rules.lookahead, "--rule lookahead", inner, **options)
         if options:
             message = f"`--rule {name}` has options {sorted(options)}; it takes none; drop them."
             raise ValueError(message)
         return inner if name in ("alternating", "simultaneous") else getattr(rules, name)(pace)
 
-    def _pace(self, given: dict[str, Any]) -> Any:
+    def _check_no_turns(self, name: str) -> None:
+        for option, value in (("--steps-per-player", self.player_steps), ("--first", self.first)):
+            if value is not None:
+                message = f"`{option}` was given with --rule {name}; only alternating has turns; drop it."
+                raise ValueError(message)
+
+    def _pace(self, players: int, given: dict[str, Any]) -> Any:
         from tussle import checks
         from tussle.paces import PACES
 
         name, options = named(self.pace, "--pace")
         maker = PACES[checks.choice("--pace", name, PACES)]
-        rates = numbers(self.lr)
+        rates = numbers(LR_DEFAULT if self.lr is None else self.lr)
         for value in rates:
             checks.positive("--lr", value)
-        if len(rates) > 2:
-            message = f"`--lr` is {self.lr}; it may be one number or H_G,H_D; give one or two."
+        if len(rates) not in (1, players):
+            wanted = "H_G,H_D; give one or two" if players == 2 else f"{players}, one a player; give so many"
+            message = f"`--lr` is {self.lr}; it may be one number or {wanted}."
             raise ValueError(message)
         lr = given.pop("lr", rates[0] if len(rates) == 1 else tuple(rates))
         beta = given.pop("beta", self.beta)
@@ -209,15 +314,11 @@ class Request(NamedTuple):
             if key is None:
                 message = f"`--beta` is {beta} with --pace {name}; only momentum and adam take it; drop it."
                 raise ValueError(message)
+            if key in options:
+                message = f"`--beta` was given together with {key} of --pace {self.pace}; they are the same; drop one."
+                raise ValueError(message)
             options[key] = beta
         return _called(maker, f"--pace {name}", lr, **options)
-
-
-_PLAYERS = ("generator", "discriminator")
-
-
-def _is_setting(name: str, known: Mapping[str, Any]) -> bool:
-    return name in known and name not in ("noise", "clip", "penalties", "loss_function")
 
 
 def _called(maker: Any, what: str, *args: Any, **options: Any) -> Any:
@@ -227,124 +328,3 @@ def _called(maker: Any, what: str, *args: Any, **options: Any) -> Any:
             message = f"`{what}` has option {name!r}; it may have {', '.join(known)}; choose one of these."
             raise ValueError(message)
     return maker(*args, **options)
-
-
-def numbers(text: str) -> list[float]:
-    """Return the finite numbers of a comma-separated list.
-
-    Raises:
-        ValueError: if an entry is no finite number.
-    """
-    found = []
-    for part in text.split(","):
-        try:
-            value = float(part)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            message = f"`{part.strip()}` in {text!r} is no finite number; give numbers such as 0.1,0.2."
-            raise ValueError(message)
-        found.append(value)
-    return found
-
-
-def whole(text: str, option: str) -> tuple[int, ...]:
-    """Return the whole numbers of a comma-separated list.
-
-    Raises:
-        ValueError: if one is not whole.
-    """
-    found = numbers(text)
-    if any(n != int(n) for n in found):
-        message = f"`{option}` is {text}; it takes whole numbers; round them."
-        raise ValueError(message)
-    return tuple(int(n) for n in found)
-
-
-def _tried(target: str, model: Any) -> None:
-    """Read a user's game once at its start, so that its own mistakes are told as such."""
-    from tussle.field import Field
-
-    try:
-        Field(model.game).at(model.start)
-    except (Exception, SystemExit) as wrong:
-        said = f"{type(wrong).__name__}: {wrong}".split("\n")[0][:200]
-        message = f"`MODEL` {target} fails at its start ({said}); it must return one loss a player."
-        raise ValueError(message) from wrong
-
-
-def pairs(texts: tuple[str, ...], option: str) -> dict[str, Any]:
-    """Return NAME=VALUE options as a dictionary of parsed values.
-
-    Raises:
-        ValueError: if one is not of that form.
-    """
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip() or not value.strip():
-            message = f"`{option} {text}` is not NAME=VALUE; write it so, for instance {option} r1=0.3."
-            raise ValueError(message)
-        found[name.strip()] = parsed(value.strip())
-    return found
-
-
-def named(text: str, option: str) -> tuple[str, dict[str, Any]]:
-    """Return the name and the options of NAME[,option=value...]."""
-    name, *rest = text.split(",")
-    return name.strip(), pairs(tuple(rest), option)
-
-
-def parsed(text: str) -> Any:
-    """Return a value: true or false, a number, a complex number, a list, a matrix (rows apart by ;), or the text."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if ";" in text:
-        return [parsed(row) for row in text.split(";") if row]
-    if "," in text:
-        return [parsed(part) for part in text.split(",") if part]
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        try:
-            return complex(text) if "j" in text else float(text)
-        except ValueError:
-            return text
-    return value if isinstance(value, (int, float, complex)) else text
-
-
-def _split_players(text: str) -> list[str]:
-    return text.split(";") if ";" in text else text.split(",")
-
-
-def start_of(text: str | None) -> list[list[float]] | None:
-    """Return a start as one list of numbers per player, or as one list of all."""
-    return None if text is None else [numbers(part) for part in text.split(";")]
-
-
-def load(target: str) -> Any:
-    """Return the function of FILE.py:FUNCTION.
-
-    Raises:
-        ValueError: if the file or the function does not exist, or the file does not import.
-    """
-    path, _, name = target.rpartition(":")
-    file = Path(path)
-    if not file.is_file():
-        message = f"`MODEL` is {target!r}, but there is no file {path}; give the path of a Python file."
-        raise ValueError(message)
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as wrong:
-        message = f"`MODEL` is {target!r}, but {path} does not import ({type(wrong).__name__}: {wrong}); mend it first."
-        raise ValueError(message) from wrong
-    function = vars(module).get(name)
-    if not callable(function):
-        known = [n for n, v in vars(module).items() if inspect.isfunction(v)]
-        message = f"`MODEL` is {target!r}, but {path} has no function {name!r}; it has {', '.join(known)}; name one."
-        raise ValueError(message)
-    return function

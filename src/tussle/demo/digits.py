@@ -33,6 +33,7 @@ def digits_part(steps: int, seed: int, theme: str, tick: Tick) -> list[str]:
         theme: `light` or `dark`.
         tick: told of the progress.
     """
+    from tussle.data.digits import digits
     from tussle.training.digits import digits_gan, train_digits
 
     runs = {}
@@ -48,10 +49,11 @@ def digits_part(steps: int, seed: int, theme: str, tick: Tick) -> list[str]:
     shown = {name: Spectrum(readings[name].found.all, "flow", 1e-6) for name in ("R1 1", REMOVED)}
     spectra = plots.flow_spectrum(shown, theme=theme)
     caption = "The networks trained with R1: leading eigenvalues of the field with the penalty, and with it removed."
+    images = len(digits().train)
     return [
         report.heading("A real GAN: handwritten digits"),
         report.paragraph(
-            f"Two small convolutional networks ({readings['R1 1'].found.size:,} weights) on 1,437 real digits, "
+            f"Two small convolutional networks ({readings['R1 1'].found.size:,} weights) on {images:,} real digits, "
             "non-saturating loss, alternating plain steps, with the same code for rules, losses and penalties as "
             "above. The Jacobian of their field is never formed: its leading eigenvalues come from products, one of "
             "which is first compared with a float64 central difference."
@@ -146,17 +148,58 @@ def _pair(reading: Reading) -> complex | None:
 
 
 def _words(readings: dict[str, Reading]) -> str:
-    damped, removed, bare = _pair(readings["R1 1"]), _pair(readings[REMOVED]), readings["no penalty"].found
+    """Say what the numbers of the table say, whichever they are."""
+    return " ".join([_scale_words(readings), _rotation_words(readings), *_trust_words(readings), _end_words(readings)])
+
+
+def _scale_words(readings: dict[str, Reading]) -> str:
+    bare, damped = (readings[name].found.modulus.radius for name in ("no penalty", "R1 1"))
     words = (
-        f"Trained without a penalty the field's scale has run up to {bare.modulus.radius:.3g} per unit step, far "
-        "beyond what these steps can follow. "
+        f"The field's scale (largest modulus) is {bare:.3g} after training without a penalty and {damped:.3g} with R1"
     )
-    if damped is not None and removed is not None:
+    if not (np.isfinite(bare) and np.isfinite(damped)):
+        return f"{words}: a training that left the finite numbers has no scale to compare."
+    if bare > 1.5 * damped:
+        return f"{words}: R1 kept it {bare / damped:.2g} times smaller."
+    if damped > 1.5 * bare:
+        return f"{words}: R1 did not keep it down here, it is {damped / bare:.2g} times larger."
+    return f"{words}: about the same."
+
+
+def _rotation_words(readings: dict[str, Reading]) -> str:
+    damped, removed = _pair(readings["R1 1"]), _pair(readings[REMOVED])
+    if damped is None and removed is None:
+        return "At the point that R1 led to nothing rotates, with the penalty or without it."
+    if damped is None:
+        return "At the point that R1 led to nothing rotates with the penalty, while without it something does."
+    if removed is None:
+        return "At the point that R1 led to something rotates with the penalty, while without it nothing does."
+    words = (
+        f"At the point that R1 led to, the fastest rotating pair has real part {damped.real:+.3f} with the penalty and "
+        f"{removed.real:+.3f} without it, at imaginary parts {abs(damped.imag):.3f} and {abs(removed.imag):.3f}"
+    )
+    margin = 0.01 * max(abs(damped), abs(removed))
+    if damped.real < removed.real - margin:
+        return f"{words}: R1 damps the rotation."
+    if damped.real > removed.real + margin:
+        return f"{words}: R1 does not damp this rotation."
+    return f"{words}: R1 hardly changes the damping of this rotation."
+
+
+def _trust_words(readings: dict[str, Reading]) -> list[str]:
+    doubted = [name for name, one in readings.items() if not one.check.trusted]
+    if not doubted:
+        return []
+    return [f"The products did not agree with their differences ({', '.join(doubted)}): do not rely on those numbers."]
+
+
+def _end_words(readings: dict[str, Reading]) -> str:
+    moving = [name for name, one in readings.items() if one.found.real.abscissa > 0]
+    words = "These points are where training stopped, not equilibria: "
+    if moving:
         words += (
-            f"At the point that R1 led to, the fastest rotating pair has real part {damped.real:+.3f} with the penalty "
-            f"and {removed.real:+.3f} without it, at nearly the same imaginary part: R1 damps the rotation. "
+            f"real parts above zero ({', '.join(moving)}) show directions in which the players are still moving, so "
         )
-    return words + (
-        "These points are where training stopped, not equilibria: real eigenvalues above zero show directions in which "
-        "the players are still moving, so nothing here proves convergence of the networks."
-    )
+    else:
+        words += "no real part above zero was found among the leading eigenvalues, but the field is not zero there, so "
+    return f"{words}nothing here proves convergence of the networks."

@@ -56,14 +56,23 @@ def dirac_part(theme: str, tick: Tick) -> list[str]:
         report.heading("A GAN that can be solved: the Dirac-GAN"),
         report.paragraph(
             "Data at 0, one fake at theta, a linear discriminator of slope psi. The only equilibrium is the origin. "
-            "Without a penalty the flow circles around it for ever, so the method decides: simultaneous steps spiral "
-            "out, alternating ones orbit, consensus and the gradient penalty R1 spiral in."
+            + _words(found)
         ),
         _dirac_table(found),
         report.pictures(*shown),
         report.pictures(spectra, runs),
         report.pictures(stability),
     ]
+
+
+def _words(found: dict[str, Analysis]) -> str:
+    """Say which methods go where, as their spectra have it."""
+    ways = {"diverges": "spirals out", "marginal": "neither leaves nor closes in", "converges": "spirals in"}
+    said = [f"{name} {ways.get(str(one.map and one.map.verdict), 'is undecided')}" for name, one in found.items()]
+    plain = found["simultaneous"].flow
+    circles = plain is not None and str(plain.verdict) == "marginal"
+    begin = "Without a penalty the flow circles around it for ever, so the method decides: " if circles else ""
+    return f"{begin}near the origin {', '.join(said)}."
 
 
 def _dirac_table(found: dict[str, Analysis]) -> str:

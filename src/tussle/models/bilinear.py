@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tussle import checks
 from tussle.autodiff import Array, array
 from tussle.game import ZeroSum
 from tussle.models.base import Model
@@ -27,8 +28,8 @@ def bilinear(matrix: Any = ((1.0,),)) -> Model:
     Raises:
         ValueError: if the matrix is not two-dimensional and finite.
     """
-    a = np.asarray(matrix, dtype=np.float64)
-    if a.ndim != 2 or not np.all(np.isfinite(a)):
+    a = checks.real_array("matrix", matrix, "a matrix: rows of the same length")
+    if a.ndim != 2 or a.size == 0 or not np.all(np.isfinite(a)):
         message = f"`matrix` has shape {a.shape}; it must be a finite matrix (n, m); give rows of numbers."
         raise ValueError(message)
     n, m = a.shape

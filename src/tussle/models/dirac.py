@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tussle import checks
 from tussle.autodiff import Array, sigmoid
 from tussle.field import Explicit
 from tussle.game import Point
@@ -70,8 +71,11 @@ def dirac(
         the model, with equilibrium 0 and the paper's start (1, 1).
 
     Raises:
-        ValueError: if both `bias` and `energy` are given.
+        ValueError: if both `bias` and `energy` are given, or one is no truth value or no finite number.
     """
+    checks.flag("bias", bias)
+    if energy is not None:
+        checks.number("energy", energy)
     if bias and energy is not None:
         message = f"`energy` is {energy} together with `bias`; the Dirac-GAN has one or the other; drop one."
         raise ValueError(message)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tussle import checks
 from tussle.autodiff import Array, array, namespace
 from tussle.game import Game
 from tussle.models.base import Model
@@ -45,9 +46,14 @@ def quadratic(eigenvalues: Sequence[complex] = (-0.1 + 1j, -0.1 - 1j), players: 
         seed: seed of the rotations; None for none.
 
     Raises:
-        ValueError: if a complex eigenvalue has no conjugate, or a player would be left without parameters.
+        ValueError: if the eigenvalues are no list of finite numbers, a complex one has no conjugate, or a player would
+            be left without parameters.
     """
-    values = [complex(z) for z in eigenvalues]
+    values = _numbers(eigenvalues)
+    if checks.count("players", players, 0) < 2:
+        raise ValueError(_too_few(players, len(values)))
+    if seed is not None:
+        checks.count("seed", seed, 0)
     upper = [z for z in values if z.imag > 0]
     lower = sorted((z.conjugate() for z in values if z.imag < 0), key=lambda z: (z.real, z.imag))
     if sorted(upper, key=lambda z: (z.real, z.imag)) != lower:
@@ -62,6 +68,28 @@ def quadratic(eigenvalues: Sequence[complex] = (-0.1 + 1j, -0.1 - 1j), players: 
     return _assembled(blocks, players, seed)
 
 
+def _numbers(eigenvalues: Any) -> list[complex]:
+    """Return the eigenvalues as finite complex numbers."""
+    try:
+        values = [complex(z) for z in eigenvalues]
+    except (TypeError, ValueError):
+        values = []
+    if isinstance(eigenvalues, str) or not values or not np.all(np.isfinite(values)):
+        message = (
+            f"`eigenvalues` is {eigenvalues!r:.80}; it must be a list of finite numbers, complex ones with their "
+            "conjugates; give such numbers, for instance -0.1+1j,-0.1-1j."
+        )
+        raise ValueError(message)
+    return values
+
+
+def _too_few(players: int, eigenvalues: int) -> str:
+    return (
+        f"`players` is {players} for {eigenvalues} eigenvalue(s); every player needs a parameter; give more eigenvalues "
+        "or fewer players (at least 2)."
+    )
+
+
 def _assembled(blocks: list[tuple[tuple[int, ...], np.ndarray]], players: int, seed: int | None) -> Model:
     sizes = [0] * players
     places = []
@@ -71,12 +99,8 @@ def _assembled(blocks: list[tuple[tuple[int, ...], np.ndarray]], players: int, s
             spots.append((owner, sizes[owner]))
             sizes[owner] += 1
         places.append(spots)
-    if players < 2 or 0 in sizes:
-        message = (
-            f"`players` is {players} for {sum(sizes)} eigenvalue(s); every player needs a parameter; give more "
-            "eigenvalues or fewer players (at least 2)."
-        )
-        raise ValueError(message)
+    if 0 in sizes:
+        raise ValueError(_too_few(players, sum(sizes)))
     offset = np.concatenate([[0], np.cumsum(sizes)])
     total = int(offset[-1])
     jacobian = np.zeros((total, total))

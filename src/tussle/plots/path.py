@@ -158,6 +158,7 @@ def _distances(
         ends.append((float(run.at[len(known) - 1]), float(known[-1]), text, category(theme, k)))
     ax.set_xlim(0, max(max(run.steps for _, run in runs), 1))
     low, high = np.clip(ax.get_ylim(), 1e-18, 1e12)
-    ax.set_ylim(10.0 ** np.floor(np.log10(low)), 10.0 ** np.ceil(np.log10(high)))
+    floor, ceiling = np.floor(np.log10(low)), np.ceil(np.log10(high))
+    ax.set_ylim(10.0**floor, 10.0 ** max(ceiling, floor + 1))
     ax.yaxis.set_minor_formatter(NullFormatter())
     line_ends(ax, theme, [end for end in ends if end[2]])

@@ -25,6 +25,9 @@ class Lookahead:
         """Check the count and the share."""
         checks.count("k", self.k)
         checks.positive("alpha", self.alpha)
+        if checks.is_number(self.alpha) and self.alpha > 1:
+            message = f"`alpha` is {self.alpha}; it is a share of the way and at most 1; give a number up to 1."
+            raise ValueError(message)
 
     @property
     def pace(self) -> AbstractPace:

@@ -208,7 +208,7 @@ WRONG = {
     "analyze dirac --rule lookahead,alpha=2": "`alpha` is 2; it is a share",
     "analyze dirac --rule simultaneous --first discriminator": "`--first` was given with --rule simultaneous",
     "analyze dirac --penalty r1=.1 --penalty r1=.2": "`--penalty` names r1 twice",
-    "analyze dirac --loss rp-logistic --batch 1": "with a loss of coupling paired",
+    "analyze dirac --loss ra-logistic --batch 1": "with an average loss; such a loss compares",
 }
 
 

@@ -270,3 +270,85 @@ def test_without_pytorch_one_sentence_says_what_to_install():
     code = "import sys; sys.modules['torch'] = None; import tussle.data; import tussle.networks"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stderr.splitlines()[-1].endswith("which is not installed; run pip install tussle[torch].")
+
+
+# Modules that change ----------------------------------------------------------------------------------------------
+
+
+class Anew(nn.Module):
+    """Makes its layer anew at a call: `size` outputs, at the `when`-th call and later."""
+
+    def __init__(self, size=1, when=1):
+        super().__init__()
+        self.layer, self.size, self.when, self.calls = nn.Linear(2, 1), size, when, 0
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls >= self.when:
+            self.layer = nn.Linear(2, self.size)
+        return self.layer(x)[:, :1]
+
+
+class Grows(nn.Module):
+    """Adds a layer when it is first called."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x):
+        self.extra = nn.Linear(2, 1)
+        return self.extra(self.layer(x))
+
+
+class Replaces(nn.Module):
+    """Puts another parameter in the place of its own, or other numbers into it."""
+
+    def __init__(self, data):
+        super().__init__()
+        self.w, self.data = nn.Parameter(torch.zeros(2)), data
+
+    def forward(self, x):
+        if self.data:
+            self.w.data = torch.ones(3)
+            return x.sum(1)
+        self.w = nn.Parameter(torch.ones(2))
+        return x @ self.w
+
+
+CHANGING = {
+    "made anew, other shape": (lambda: Anew(2), "layer.weight was .1, 2. and is .2, 2."),
+    "made anew, same shape": (Anew, "layer.weight was made anew"),
+    "added": (Grows, "extra.weight is new"),
+    "replaced": (lambda: Replaces(False), "w was made anew"),
+    "other numbers": (lambda: Replaces(True), "w was .2,. and is .3,."),
+}
+
+
+@pytest.mark.parametrize("seed", [None, 0], ids=["no seed", "seed"])
+@pytest.mark.parametrize("case", CHANGING)
+def test_a_module_whose_parameters_change_is_refused(case, seed):
+    make, words = CHANGING[case]
+    plane = np.random.default_rng(0).normal(size=(20, 2))
+    for networks in ((nn.Linear(2, 2), player(make(), seed)), (player(make(), seed), nn.Linear(2, 1))):
+        with pytest.raises(ValueError, match=f"changed its parameters while it was called .{words}") as caught:
+            network_gan(*networks, data=plane.astype(np.float32), latent=2)
+        assert "make every layer in __init__" in str(caught.value)
+
+
+def test_a_module_that_changes_at_a_later_call_is_refused_then():
+    one = player(Anew(2, when=3), seed=0)
+    x = torch.ones(4, 2)
+    first, second = one.function(one.vector, x), one.function(one.vector, x)
+    assert torch.equal(first, second)
+    with pytest.raises(ValueError, match="changed its parameters"):
+        one.function(one.vector, x)
+
+
+def test_watching_a_module_leaves_no_hook_and_passes_tied_and_frozen_parameters():
+    line = nn.Linear(2, 2)
+    tied = nn.Sequential(line, line, nn.Linear(2, 1))
+    tied[2].bias.requires_grad_(False)
+    one = player(tied)
+    assert torch.equal(one.function(one.vector, torch.ones(3, 2)), tied(torch.ones(3, 2)))
+    assert len(one.to_module(one.vector)._forward_hooks) == 0

@@ -172,9 +172,10 @@ class Sampler:
         """Check the batch size against the loss."""
         checks.count("size", self.size)
         if self.size == 1 and self.gan.loss_function.coupling != "plain":
+            coupling = self.gan.loss_function.coupling
             message = (
-                f"`size` is 1 with a loss of coupling {self.gan.loss_function.coupling}, which compares samples across "
-                "the batch and needs at least 2; take a larger batch or a plain loss."
+                f"`size` is 1 with {'an' if coupling[0] in 'aeiou' else 'a'} {coupling} loss; such a loss compares "
+                "samples across the batch and needs at least 2; take a larger batch or a plain loss."
             )
             raise ValueError(message)
 

@@ -129,10 +129,47 @@ def _caller(
         values = dict(zip(names, _pieces(flat, shapes), strict=True))
         values |= {name: _constant(value, flat, copied=False) for name, value in frozen.items()}
         values |= {name: _constant(value, flat, copied=True) for name, value in buffers.items()}
-        with _fixed_draws(seed, flat.device):
+        with _watched(module, values), _fixed_draws(seed, flat.device):
             return functional_call(module, values, inputs, tie_weights=tied)
 
     return function
+
+
+class ChangedParametersError(ValueError):
+    """A module adds, drops, replaces or reshapes parameters while it is called."""
+
+
+@contextlib.contextmanager
+def _watched(module: torch.nn.Module, values: dict[str, Tensor]) -> Iterator[None]:
+    """Within this context a call of the module must leave the parameters that it was called with in their places.
+
+    A layer that is made anew in `forward` would be read with its own fresh weights, and the vector not at all.
+    """
+    shapes = {name: value.shape for name, value in values.items()}
+
+    def compare(*_: object) -> None:
+        now = dict(module.named_parameters())
+        for name, p in now.items():
+            if name not in shapes:
+                raise ChangedParametersError(_changed(module, f"{name} is new"))
+            if p.shape != shapes[name]:
+                words = f"{name} was {tuple(shapes[name])} and is {tuple(p.shape)}"
+                raise ChangedParametersError(_changed(module, words))
+            if p is not values[name]:
+                raise ChangedParametersError(_changed(module, f"{name} was made anew"))
+
+    handle = module.register_forward_hook(compare)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _changed(module: torch.nn.Module, words: str) -> str:
+    return (
+        f"`module` {type(module).__name__} changed its parameters while it was called ({words}); they must keep their "
+        "names and shapes, since one flat vector holds them; make every layer in __init__ and none in forward."
+    )
 
 
 def _pieces(flat: Tensor, shapes: tuple[torch.Size, ...]) -> list[Tensor]:

@@ -13,7 +13,7 @@ from tussle.game import Point, placed
 from tussle.gan import GAN, Batch
 from tussle.losses import Loss, parse_loss
 from tussle.measures import AbstractMeasure, Samples
-from tussle.networks.functional import Player, player
+from tussle.networks.functional import ChangedParametersError, Player, player
 from tussle.networks.latent import StandardNormal
 from tussle.penalties import Penalty
 from tussle.records import record, static
@@ -200,6 +200,8 @@ def _tried(name: str, function: Callable[..., Any], flat: Tensor, x: Tensor) -> 
     """Call a module and say what it was called with if that fails."""
     try:
         return function(flat, x)
+    except ChangedParametersError:
+        raise
     except (RuntimeError, TypeError, ValueError, IndexError) as trouble:
         reason = " ".join(str(trouble).split())
         message = (

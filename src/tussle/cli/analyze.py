@@ -4,12 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from tussle.cli import output, own
+from tussle.cli import clouds, output, own
 from tussle.cli.request import (
     ADJUST,
     BETA,
+    CASE,
     CLIP,
+    COST,
     FIRST,
+    FREE,
     JSON,
     LOSS,
     LR,
@@ -19,6 +22,7 @@ from tussle.cli.request import (
     PACE,
     PENALTY,
     PLAYER_STEPS,
+    POLICY,
     RULE,
     SET,
     START,
@@ -40,10 +44,16 @@ def analyze(
     lr: LR = None,
     beta: BETA = None,
     settings: SET = None,
+    case: CASE = None,
+    free: FREE = None,
+    cost: COST = None,
+    policy: POLICY = None,
     start: START = None,
     steps: Annotated[int, typer.Option(help="Steps of the run.")] = 500,
     batch: Annotated[int | None, typer.Option(help="Batch size of a stochastic run; exact without.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of a stochastic run.")] = 0,
+    runs: Annotated[int | None, typer.Option(help="With --batch: so many runs, and their forecast.")] = None,
+    frozen: Annotated[bool, typer.Option("--frozen", help="With --runs: each run keeps one batch.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of stochastic runs.")] = 0,
     theme: Annotated[str, typer.Option(help="light or dark pictures.")] = "light",
     out: OUT = None,
     as_json: JSON = False,
@@ -51,19 +61,23 @@ def analyze(
     """Say where a game's equilibrium is, whether a method converges to it, for which steps, and how a run ends.
 
     Example: tussle analyze dirac --penalty r1=0.3 --rule alternating --lr 0.2 --out report
+
+    Example: tussle analyze erf-lsgan --case A --rule simultaneous --lr 0.4 --steps 249 --batch 100 --runs 50
     """
     output.ready(out, theme)
     request = Request(
         model, loss, tuple(penalty or ()), noise, clip, tuple(adjust or ()), rule, player_steps, first, pace, lr, beta,
-        tuple(settings or ()), start,
+        tuple(settings or ()), start, case, free, cost, policy,
     )  # fmt: skip
     with output.waiting("analyzing", as_json) as told, own.blamed(model):
-        found = _found(request, steps, batch, seed, told)
-        paths = [] if out is None else _drawn(found, out, theme)
+        cloud = clouds.cloud_of(request, steps, batch, runs, frozen, seed)
+        found = _found(request, steps, None if cloud else batch, seed, told)
+        document = found.to_json() | ({} if cloud is None else {"ensemble": cloud.to_json()})
+        paths = [] if out is None else _drawn(found, cloud, document, out, theme)
     if as_json:
-        typer.echo(output.document(found.to_json()))
+        typer.echo(output.document(document))
         return
-    _shown(found)
+    _shown(found, cloud)
     if paths:
         typer.echo("pictures and document:")
         output.pictures(paths)
@@ -73,6 +87,8 @@ def _found(request: Request, steps: int, batch: int | None, seed: int, told: Any
     from tussle.analysis import analyze as run_analysis
     from tussle.gan import GAN
 
+    if batch is not None:
+        request = clouds.by_nodes(request)
     model, method = request.build()
     batches = None
     if batch is not None:
@@ -85,7 +101,7 @@ def _found(request: Request, steps: int, batch: int | None, seed: int, told: Any
                         batches=batches, seed=seed, progress=told)  # fmt: skip
 
 
-def _shown(found: Any) -> None:
+def _shown(found: Any, cloud: Any) -> None:
     document = found.to_json()
     flow, mapped, path = found.flow, found.map, document["path"]
     rows = [("equilibrium", "none found near the start" if found.equilibrium is None else str(document["equilibrium"]))]
@@ -102,6 +118,7 @@ def _shown(found: Any) -> None:
         rows.append(("stable learning rates", spans or "none"))
     rows.append(("run", f"{path['steps']} steps from {path['start']} to {path['end']}"))
     rows.append(("ending", f"{path['ending']}: {path['reason']}"))
+    rows += clouds.told_rows(found.told) + ([] if cloud is None else cloud.rows())
     output.table(f"{document['model']} under {_named(found.method)}", rows)
     for source in document["sources"]:
         typer.echo(f"  {source}")
@@ -120,10 +137,11 @@ def _named(method: Any) -> str:
     return f"{type(rule).__name__.lower()} {type(rule.pace).__name__.lower()} steps, lr {rule.pace.lr}"
 
 
-def _drawn(found: Any, out: Any, theme: str) -> list[Any]:
+def _drawn(found: Any, cloud: Any, document: dict[str, Any], out: Any, theme: str) -> list[Any]:
     from tussle.cli.pictures import analysis_pictures
 
     with output.staged(out) as folder:
         paths = analysis_pictures(found, folder, theme)
-        paths.append(output.write(folder / "analysis.json", output.document(found.to_json())))
+        paths += [] if cloud is None else cloud.pictures(folder, theme)
+        paths.append(output.write(folder / "analysis.json", output.document(document)))
     return [out / path.name for path in paths]

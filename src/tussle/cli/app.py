@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from tussle.cli import analyze, basin, chart, demo
+from tussle.cli import analyze, basin, chart, counterexample, demo
 
 INTERRUPTED = 130  # what typer itself returns after Ctrl-C
 EXTRAS = {"torch": "torch", "safetensors": "torch", "torchmetrics": "torch", "sklearn": "data", "skimage": "data"}
@@ -23,6 +23,7 @@ app: typer.Typer = typer.Typer(
 app.command("analyze")(analyze.analyze)
 app.command("chart")(chart.chart)
 app.command("basin")(basin.basin)
+app.command("counterexample")(counterexample.counterexample)
 app.command("demo")(demo.demo)
 
 

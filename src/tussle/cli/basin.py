@@ -4,12 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from tussle.cli import output, own
+from tussle.cli import output, own, plateaux
 from tussle.cli.request import (
     ADJUST,
     BETA,
+    CASE,
     CLIP,
+    COST,
     FIRST,
+    FREE,
     JSON,
     LOSS,
     LR,
@@ -19,6 +22,7 @@ from tussle.cli.request import (
     PACE,
     PENALTY,
     PLAYER_STEPS,
+    POLICY,
     RULE,
     SET,
     START,
@@ -50,6 +54,10 @@ def basin(
     lr: LR = None,
     beta: BETA = None,
     settings: SET = None,
+    case: CASE = None,
+    free: FREE = None,
+    cost: COST = None,
+    policy: POLICY = None,
     start: START = None,
     theme: Annotated[str, typer.Option(help="light or dark pictures.")] = "light",
     out: OUT = None,
@@ -60,19 +68,26 @@ def basin(
     The equilibria are those of the model; of a game of your own, the one that is found from --start. The parameters
     that do not vary stay at --start, or at the equilibrium.
 
+    Of an erf-lsgan without equilibria it maps the plateaux on which the runs end.
+
     Example: tussle basin dirac --adjust consensus=1 --rule simultaneous --lr 0.05 --count 13
+
+    Example: tussle basin erf-lsgan --case B --window=-6,4,-12,6 --rule simultaneous --lr 0.4 --steps 2000
     """
     output.ready(out, theme)
     request = Request(
         model, loss, tuple(penalty or ()), noise, clip, tuple(adjust or ()), rule, player_steps, first, pace, lr, beta,
-        tuple(settings or ()), start,
+        tuple(settings or ()), start, case, free, cost, policy,
     )  # fmt: skip
     with output.waiting("running the starts", as_json) as told, own.blamed(model):
         found, name = _found(request, window, count, steps, radius, vary, told)
-        document = _document(found, name)
+        document = plateaux.document(found, name) if plateaux.is_map(found) else _document(found, name)
         paths = [] if out is None else _drawn(found, document, out, theme)
     if as_json:
         typer.echo(output.document(document))
+        return
+    if plateaux.is_map(found):
+        plateaux.shown(found, name, paths)
         return
     rows = [("converged", f"{document['count']} of {document['total']} starts after {steps} steps")]
     rows += [(LEGEND[k], str(n)) for k, n in document["others"].items() if n]
@@ -95,6 +110,8 @@ def _found(
         message = f"`--count` is {count}; a side takes at most {MOST} starts; lower it."
         raise ValueError(message)
     model, method = request.build()
+    if model.name == "erf-lsgan" and not model.equilibria:
+        return plateaux.mapped(model, method, edges, (sides[0], sides[-1]), steps, vary), model.name
     names, indices = _varied(model, vary)
     start = request.start_point(model)
     found = run_basin(
@@ -139,7 +156,8 @@ def _document(found: Any, name: str) -> dict[str, Any]:
 def _drawn(found: Any, document: dict[str, Any], out: Any, theme: str) -> list[Any]:
     from tussle import plots
 
+    figure = plots.plateau_map(found, theme=theme) if plateaux.is_map(found) else plots.basin_map(found, theme=theme)
     with output.staged(out) as folder:
-        plots.save(plots.basin_map(found, theme=theme), folder / "basin.png")
+        plots.save(figure, folder / "basin.png")
         output.write(folder / "basin.json", output.document(document))
     return [out / "basin.png", out / "basin.json"]

@@ -8,8 +8,11 @@ from tussle.cli import output, own
 from tussle.cli.request import (
     ADJUST,
     BETA,
+    CASE,
     CLIP,
+    COST,
     FIRST,
+    FREE,
     JSON,
     LOSS,
     LR,
@@ -19,6 +22,7 @@ from tussle.cli.request import (
     PACE,
     PENALTY,
     PLAYER_STEPS,
+    POLICY,
     RULE,
     SET,
     START,
@@ -54,6 +58,10 @@ def chart(
     lr: LR = None,
     beta: BETA = None,
     settings: SET = None,
+    case: CASE = None,
+    free: FREE = None,
+    cost: COST = None,
+    policy: POLICY = None,
     start: START = None,
     theme: Annotated[str, typer.Option(help="light or dark pictures.")] = "light",
     out: OUT = None,
@@ -69,7 +77,7 @@ def chart(
     output.ready(out, theme)
     request = Request(
         model, loss, tuple(penalty or ()), noise, clip, tuple(adjust or ()), rule, player_steps, first, pace, lr, beta,
-        tuple(settings or ()), start,
+        tuple(settings or ()), start, case, free, cost, policy,
     )  # fmt: skip
     (x_name, xs), (y_name, ys) = _axes(request, x, y)
     with output.waiting("charting", as_json) as told, own.blamed(model):

@@ -20,7 +20,20 @@ def analysis_pictures(found: Any, folder: Path, theme: str) -> list[Path]:
     made["path.png"] = plots.path_plot(
         found.trajectory, axes=found.model.axes, equilibrium=found.equilibrium, endings=[found.outcome], theme=theme
     )
+    if "plateau" in found.told and found.trajectory.path.shape[1] > 1:
+        made["surface.png"] = _surface(found, theme)
     return [plots.save(figure, folder / name) for name, figure in made.items()]
+
+
+def _surface(found: Any, theme: str) -> Any:
+    """Return the value over two free parameters: b and h where both are free, else the first two."""
+    from tussle import plots
+
+    free = found.model.game.free
+    axes = ("b", "h") if {"b", "h"} <= set(free) else tuple(free[:2])
+    columns = (free.index(axes[0]), free.index(axes[1]))
+    window = window_of(found.trajectory.path[:, list(columns)], [], columns)
+    return plots.cost_surface(found.model, found.trajectory, window=(window[0], window[1]), axes=axes, theme=theme)
 
 
 def _portrait(found: Any, theme: str) -> Any:

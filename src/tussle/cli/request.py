@@ -8,13 +8,13 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from tussle.cli import own
-from tussle.cli.words import named, numbers, pairs, start_of, start_of_players, whole
+from tussle.cli.words import named, numbers, pairs, separated, start_of, start_of_players, whole
 
 MODEL = Annotated[
     str,
     typer.Argument(
-        help="dirac, bilinear, quadratic, gaussian, isotropic, or FILE.py:FUNCTION (a function of the players' "
-        "vectors that returns one loss for each)."
+        help="dirac, bilinear, quadratic, gaussian, isotropic, erf-lsgan, or FILE.py:FUNCTION (a function of the "
+        "players' vectors that returns one loss for each)."
     ),
 ]
 LOSS = Annotated[str | None, typer.Option(help="NAME[,option=value...], e.g. nonsaturating, rp-logistic, hinge.")]
@@ -35,7 +35,17 @@ FIRST = Annotated[
 PACE = Annotated[str, typer.Option(help="NAME[,option=value...]: sgd momentum rmsprop adam.")]
 LR = Annotated[str | None, typer.Option(help="Step size, one number or H_G,H_D (default 0.2).")]
 BETA = Annotated[float | None, typer.Option(help="Momentum factor (of momentum; beta1 of adam).")]
-SET = Annotated[list[str] | None, typer.Option("--set", help="A parameter of the model, NAME=VALUE (e.g. bias=true).")]
+SET = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Parameters of the model, NAME=VALUE[,NAME=VALUE...]."),
+]
+CASE = Annotated[str | None, typer.Option(help="Published case of erf-lsgan: A or B.")]
+FREE = Annotated[str | None, typer.Option(help="Free parameters of erf-lsgan, of a,b,g,h (default b,h).")]
+COST = Annotated[
+    str | None,
+    typer.Option(help="Cost of erf-lsgan: paper zero-sum labels=FAKE,REAL,GENERATOR log nonsaturating."),
+]
+POLICY = Annotated[str | None, typer.Option(help="a <= 0 or g <= 0 in erf-lsgan: allow project log stop.")]
 START = Annotated[str | None, typer.Option(help="Start, all numbers generator first: x,... (players apart by ;).")]
 OUT = Annotated[Path | None, typer.Option(help="Folder for pictures and the JSON document.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
@@ -63,6 +73,10 @@ class Request(NamedTuple):
     beta: float | None = None
     settings: tuple[str, ...] = ()
     start: str | None = None
+    case: str | None = None
+    free: str | None = None
+    cost: str | None = None
+    policy: str | None = None
 
     def build(self, given: Mapping[str, Any] | None = None, model: Any = None) -> tuple[Any, Any]:
         """Return the model and the map.
@@ -160,7 +174,7 @@ class Request(NamedTuple):
 
         maker = MODELS[checks.choice("MODEL", self.model, MODELS)]
         known = inspect.signature(maker).parameters
-        options = pairs(self.settings, "--set")
+        options = self._settings(known)
         settings = [k for k in known if k not in PARTS]
         for name in options:
             if not settings:
@@ -177,6 +191,22 @@ class Request(NamedTuple):
         except (TypeError, ZeroDivisionError, OverflowError, IndexError) as wrong:
             message = f"`--set` {' '.join(self.settings)} makes no {self.model} ({own.said(wrong)}); mend the values."
             raise ValueError(message) from wrong
+
+    def _settings(self, known: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the model's parameters by name, from `--set` and from the options that have a name of their own."""
+        options = pairs(separated(self.settings), "--set")
+        for name in ("case", "free", "cost", "policy"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if name not in known:
+                message = f"`--{name}` was given, but the model {self.model} has none; drop it."
+                raise ValueError(message)
+            if name in options:
+                message = f"`--{name}` came with --set {name}=...; it is one or the other; drop one."
+                raise ValueError(message)
+            options[name] = value
+        return options
 
     def _has_none(self, name: str, varying: set[str]) -> str:
         from tussle.penalties import PENALTIES
@@ -216,8 +246,9 @@ class Request(NamedTuple):
         from tussle.analysis import as_model
         from tussle.models.base import Model
 
-        if self.loss or self.penalty or self.settings or self.noise is not None or self.clip is not None:
-            message = f"`{self.model}` has its own losses; drop --loss, --penalty, --noise, --clip, --set."
+        asked = (self.loss, *self.penalty, *self.settings, self.noise, self.clip, self.case, self.free, self.cost)
+        if any(value is not None for value in (*asked, self.policy)):
+            message = f"`{self.model}` has its own losses; drop --loss, --penalty, --noise, --clip, --set and the like."
             raise ValueError(message)
         found: Any = own.load(self.model)
         if not inspect.signature(found).parameters:

@@ -2,6 +2,7 @@
 
 import ast
 import math
+import re
 from typing import Any
 
 # What a right option looks like, for the sentence about a wrong one.
@@ -67,6 +68,16 @@ def pairs(texts: tuple[str, ...], option: str) -> dict[str, Any]:
     return found
 
 
+def separated(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `a=1,b=2` as `a=1` and `b=2`; a comma within a value (`a=1,2`) stays.
+
+    Example:
+        >>> separated(("a=2.2,b=-3", "v=1,2"))
+        ('a=2.2', 'b=-3', 'v=1,2')
+    """
+    return tuple(part for text in texts for part in re.split(r",(?=\s*[A-Za-z_]\w*\s*=)", text))
+
+
 def named(text: str, option: str) -> tuple[str, dict[str, Any]]:
     """Return the name and the options of NAME[,option=value...]."""
     name, *rest = text.split(",")
@@ -75,6 +86,8 @@ def named(text: str, option: str) -> tuple[str, dict[str, Any]]:
 
 def parsed(text: str) -> Any:
     """Return a value: true or false, a number, a complex number, a list, a matrix (rows apart by ;), or the text."""
+    if text[:1].isalpha() and "(" in text:
+        return text  # a law such as normal(0,1), whose commas are its own
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     if ";" in text:

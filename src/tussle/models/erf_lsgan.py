@@ -11,6 +11,7 @@ exponential. Any subset of a, b, g, h may be free; the others keep their values.
 ['1.4333417959', '1.6028697571']
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from tussle import checks
-from tussle.autodiff import Array, namespace
-from tussle.game import Point
+from tussle.autodiff import Array, float64, namespace
+from tussle.game import Point, as_point, placed
 from tussle.gan import GAN
 from tussle.laws import AbstractLaw, Exponential, Laplace, Normal, Panels, Rayleigh, Uniform
 from tussle.lowdim.costs import Cost, cost_of, loss_of
@@ -123,10 +124,11 @@ def erf_lsgan(
     cost: Cost | str = "paper",
     latent: str | AbstractLaw = "rayleigh-square",
     sigma: float = 1 / math.sqrt(2),
-    data: AbstractLaw | None = None,
+    data: AbstractLaw | str | None = None,
     discriminator: str = "erf",
     policy: str = "allow",
     panels: int = 0,
+    tolerance: float = 1e-9,
 ) -> Model:
     """Return a least-squares GAN of the family, exact.
 
@@ -142,11 +144,12 @@ def erf_lsgan(
         latent: `rayleigh-square` (G = g z^2 + h), or one of `rayleigh`, `exponential`, `normal`, `uniform`, `laplace`
             or a law in one dimension (G = g z + h).
         sigma: scale of the Rayleigh latent (its mode); the paper's is 1 / sqrt 2.
-        data: law of the data in place of the exponential one.
+        data: law of the data in place of the exponential one, or its text such as `normal(1,1)`.
         discriminator: `erf`, `probit` (Phi(a x + b), narrower by sqrt 2) or `logistic` (1 / (1 + a exp(-b x)); by
             quadrature nodes).
         policy: of a <= 0 and g <= 0: `allow` (the formulas hold for any sign), `project` (keep them at 1e-6), `log`
             (learn log a and log g) or `stop` (end the run there).
+        tolerance: how much the losses at the start may change when the panels of a game of nodes are doubled.
         panels: quadrature panels between breaks, for a game of quadrature nodes in place of the closed forms; 0 for the
             closed forms where there are some.
 
@@ -154,15 +157,21 @@ def erf_lsgan(
         the model; its game has closed forms, or is a GAN of nodes (`log`, `nonsaturating`, `logistic`, `panels`).
 
     Raises:
-        ValueError: if a value is missing, out of its domain or not finite.
+        ValueError: if a value is missing, out of its domain or not finite, or the panels are too few (it says by how
+            much).
     """
     checks.choice("policy", policy, POLICIES)
+    if isinstance(data, str):
+        from tussle.laws.parse import parse_law
+
+        data = parse_law(data)
     checks.choice("discriminator", discriminator, DISCRIMINATORS)
     chosen = cost_of(cost)
     values = _values(case, {"a": a, "b": b, "g": g, "h": h, "c": c}, data, policy, discriminator)
     names = _free(free)
     drawn, law = _latent(latent, sigma)
     exact = discriminator != "logistic" and chosen.name in ("paper", "zero_sum", "labels") and not panels
+    made: Any = None
     if exact:
         factor = 1 / math.sqrt(2) if discriminator == "probit" else 1.0
         # The rate may be traced, which a law's own number may not.
@@ -170,8 +179,11 @@ def erf_lsgan(
         own = (values["a"], values["b"], values["g"], values["h"])
         game: Any = ErfLSGAN(real, parts_of(law), own[0], own[1], own[2], own[3], chosen, names, policy, factor)
     else:
-        game = _by_nodes(values, names, chosen, latent, drawn, data, discriminator, policy, panels or 24)
+        made = functools.partial(_by_nodes, values, names, chosen, latent, drawn, data, discriminator, policy)
+        game = made(panels or 24)
     start = tuple(np.array([_coordinate(n, values[n], policy) for n in names if n in group]) for group in ("gh", "ab"))
+    if not exact:
+        _check_panels(made, panels or 24, start, tolerance)
     axes = tuple(f"log {n}" if policy == "log" and n in "ag" else n for n in names)
     equilibria = _line(chosen, names, values, law, data, policy) if exact else ()
     return Model("erf-lsgan", game, equilibria, start, axes, chosen.sources, _judge)
@@ -319,6 +331,29 @@ def _by_nodes(
     sizes = (len(own), len(theirs))
     source = _graded(Exponential(values["c"]) if data is None else data, panels)
     return GAN(generator, critic, source, _graded(drawn, panels), loss_of(cost, link), sizes=sizes)
+
+
+def _check_panels(made: Any, panels: int, start: Point, tolerance: float) -> None:
+    """Check that twice as many panels give the same losses at the start.
+
+    Raises:
+        ValueError: if they do not, with the difference.
+    """
+
+    def losses(count: int) -> np.ndarray:
+        with float64():
+            game = made(count)
+            point = as_point(start)
+            batch = placed(game.expectation(), point[0])
+            return np.array([float(game.loss(player, point, batch)) for player in (0, 1)])
+
+    gap = float(np.abs(losses(panels) - losses(2 * panels)).max())
+    if not gap <= checks.positive("tolerance", tolerance):
+        message = (
+            f"`panels` is {panels}: twice as many change the losses at the start by {gap:.2g}, more than the tolerance "
+            f"{tolerance:g}; give more panels, or a larger tolerance."
+        )
+        raise ValueError(message)
 
 
 def _graded(law: AbstractLaw, panels: int) -> Panels:

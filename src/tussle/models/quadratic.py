@@ -85,8 +85,8 @@ def _numbers(eigenvalues: Any) -> list[complex]:
 
 def _too_few(players: int, eigenvalues: int) -> str:
     return (
-        f"`players` is {players} for {eigenvalues} eigenvalue(s); every player needs a parameter; give more eigenvalues "
-        "or fewer players (at least 2)."
+        f"`players` is {players} for {eigenvalues} eigenvalue(s); every player needs a parameter; give more "
+        "eigenvalues or fewer players (at least 2)."
     )
 
 

@@ -98,8 +98,9 @@ def _log_erfc() -> Callable[[Array], Array]:
 
     @jax.custom_jvp
     def function(x: Array) -> Array:
-        right = xp.maximum(x, 0.0)
-        return xp.where(x > 0, xp.log(erfcx(right)) - right * right, xp.log1p(-erf(xp.minimum(x, 0.0))))
+        right, near = xp.maximum(x, 0.5), xp.clip(x, -0.2, 0.2)
+        far = xp.where(x > 0.5, xp.log(erfcx(right)) - right * right, xp.log(erfc(xp.minimum(x, 0.5))))
+        return xp.where(xp.abs(x) < 0.2, xp.log1p(-erf(near)), far)
 
     function.defjvp(lambda x, dx: (function(*x), -2 / (ROOT_PI * erfcx(x[0])) * dx[0]))
     return function
@@ -143,8 +144,12 @@ def _owens_t() -> Callable[[Array, Array], Array]:
 
     def derivative(at: Any, moves: Any) -> tuple[Array, Array]:
         (h, a), (dh, da) = at, moves
-        by_h = -xp.exp(-0.5 * h * h) * erf(a * h / ROOT_2) / (2 * np.sqrt(2 * np.pi))
-        by_a = xp.exp(-0.5 * h * h * (1 + a * a)) / (2 * np.pi * (1 + a * a))
+        endless = xp.isinf(a)
+        slope = xp.where(endless, 0.0, a)
+        turn = xp.where(endless, xp.sign(a) * xp.sign(h), erf(slope * h / ROOT_2))
+        by_h = -xp.exp(-0.5 * h * h) * turn / (2 * np.sqrt(2 * np.pi))
+        by_a = xp.exp(-0.5 * h * h * (1 + slope * slope)) / (2 * np.pi * (1 + slope * slope))
+        by_a = xp.where(endless, 0.0, by_a)
         return function(h, a), by_h * dh + by_a * da
 
     function.defjvp(derivative)

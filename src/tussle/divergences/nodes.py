@@ -1,0 +1,49 @@
+"""Divergences of laws on a line that need all pairs of places: kernels and entropic transport, on quadrature nodes."""
+
+import numpy as np
+
+from tussle.divergences import kernels, lines, transport
+from tussle.divergences.quadrature import ORDER
+from tussle.divergences.result import Divergence
+from tussle.divergences.supports import Side
+from tussle.divergences.wanted import Wanted
+
+LEVELS = 5  # halvings of all panels, at most
+NODES = 1300  # of each law, at most
+
+
+def nodes_of(side: Side, level: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return places (n, 1) and weights (n,) that stand for a measure; each level halves all panels of a law."""
+    if side.kind != "law":
+        return side.points, side.shares
+    marks = lines.marks_of(side)
+    for _ in range(level):
+        marks = np.sort(np.concatenate([marks, (marks[1:] + marks[:-1]) / 2]))
+    points, weights = np.polynomial.legendre.leggauss(ORDER)
+    half = np.diff(marks)[:, None] / 2
+    x = (marks[:-1, None] + half * (points + 1)).reshape(-1, 1)
+    mass = (half * weights).reshape(-1) * np.exp(side.law.log_density(x))
+    held = mass > 1e-18  # what is farther out changes no digit
+    return x[held], mass[held] / mass.sum()
+
+
+def between(name: str, p: Side, q: Side, wanted: Wanted) -> Divergence | None:
+    """Return `mmd2` or `sinkhorn` of two measures on a line, panels halved until the value rests."""
+    last, error, note = np.inf, np.inf, ""
+    for level in range(LEVELS):
+        (x, a), (y, b) = nodes_of(p, level), nodes_of(q, level)
+        if level > 1 and max(len(x), len(y)) > NODES:
+            break
+        if name == "sinkhorn":
+            value, rounding = transport.sinkhorn(x, a, y, b, wanted.epsilon, 0.1 * wanted.tolerance)
+        else:
+            kernel = kernels.kernel_of(wanted.kernel, wanted.bandwidth)
+            value, rounding = kernels.between_points(kernel, x, a, y, b)
+        change, last = abs(value - last), value
+        rests = change <= max(wanted.tolerance, rounding)
+        error = rounding + (1.0 if rests else 3.0) * change
+        note = f"{len(x)} and {len(y)} nodes" + ("" if rests else "; the tolerance was not reached")
+        if rests:
+            break
+    what = f"epsilon {wanted.epsilon:.4g}" if name == "sinkhorn" else f"{wanted.kernel} kernel"
+    return Divergence(last, error, "quadrature", f"{what}, {note}")

@@ -75,6 +75,7 @@ MODELS: dict[str, Any] = {
         loss, penalties, order=3, noise=noise, clip=clip
     ),
     "bilinear": lambda *parts: models.bilinear(((1.0, 0.3), (-0.2, 0.8), (0.5, 0.1))),
+    "erf-lsgan": lambda *parts: models.erf_lsgan("A", panels=2, tolerance=1.0),
     "quadratic": lambda *parts: models.quadratic((-0.1 + 1j, -0.1 - 1j, -0.5, 0.05 + 0.4j, 0.05 - 0.4j)),
 }
 STARTS = {
@@ -151,31 +152,68 @@ EFFORT = {
     "alternating 1:5": 3.5,
     "alternating 2:1 discriminator first": 1.7,
     "extragradient": 2.0,
-    "competitive": 12.0,
+    "competitive": 15.0,
     "lookahead": 3.0,
     "lookahead of alternating": 2.0,
 }
 
 
-def random_combinations(count: int, seed: int, effort: float = 3.0) -> list[Combination]:
-    """Return distinct combinations drawn at random: the Dirac-GAN four times in five, each extra twice in five.
+LIGHT, MOST = 3.0, 24.0  # plain steps that a step of a light and of a heavy combination may cost
+HEAVY = 0.15  # the share of heavy combinations
+# How often each model is drawn: those of one or two atoms cost least, and `bilinear` and `quadratic` have few parts.
+SHARES = {
+    "dirac": 0.36,
+    "dirac with bias": 0.2,
+    "dirac with curvature": 0.2,
+    "gaussian": 0.06,
+    "isotropic": 0.06,
+    "bilinear": 0.06,
+    "quadratic": 0.06,
+}
+BARE = ("bilinear", "quadratic")  # games without a loss function and a critic
 
-    Combinations of more than `effort` plain steps a step are passed over; each of the parts that alone cost more
-    (symplectic, competitive) is run by `one_part_varied` and by `heavy_combinations`.
+
+def effort(c: Combination) -> float:
+    """Return what a step of a combination costs, in plain steps."""
+    return float(np.prod([EFFORT.get(part, 1.0) for part in c]))
+
+
+# The parts that make a combination heavy, in turn: each meets losses, penalties, rules and paces at random.
+LEADS: tuple[dict[str, str], ...] = (
+    {"adjustment": "symplectic"},
+    {"adjustment": "consensus", "penalty": "r1"},
+    {"rule": "alternating 1:5"},
+    {"adjustment": "symplectic unaligned"},
+    {"adjustment": "consensus", "penalty": "wgan_gp"},
+    {"rule": "competitive"},
+)
+
+
+def random_combinations(count: int, seed: int) -> list[Combination]:
+    """Return distinct combinations drawn at random: the models by their shares, each extra two times in five.
+
+    A bounded share of them is heavy and led in turn by each of the heavy parts.
     """
     rng = np.random.default_rng(seed)
+    heavy = round(HEAVY * count)
+    found: dict[Combination, None] = {}
+    while len(found) < count:
+        lead = LEADS[len(found) % len(LEADS)] if len(found) < heavy else {}
+        c = _drawn(rng)._replace(**lead)
+        fits = LIGHT < effort(c) <= MOST if lead else effort(c) <= LIGHT
+        if fits and playable(c) and not (lead and c.model in BARE):
+            found[c] = None
+    return list(found)
 
+
+def _drawn(rng: np.random.Generator) -> Combination:
     def pick(names: Any, share: float = 1.0) -> str:
         return str(rng.choice(list(names))) if rng.random() < share else "none"
 
-    found: dict[Combination, None] = {}
-    while len(found) < count:
-        model = pick(MODELS) if rng.random() < 0.2 else "dirac"
-        extras = (pick(PENALTIES, 0.4), pick(NOISE, 0.4), pick(CLIP, 0.4), pick(ADJUSTMENTS, 0.4))
-        c = Combination(model, pick(LOSSES), *extras, pick(RULES), pick(PACES))
-        if playable(c) and np.prod([EFFORT.get(part, 1.0) for part in c]) <= effort:
-            found[c] = None
-    return list(found)
+    model = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+    parts = (pick(LOSSES), pick(PENALTIES, 0.4), pick(NOISE, 0.4), pick(CLIP, 0.4))
+    parts = ("minimax", "none", "none", "none") if model in BARE else parts
+    return Combination(model, *parts, pick(ADJUSTMENTS, 0.4), pick(RULES), pick(PACES))
 
 
 def heavy_combinations() -> list[Combination]:

@@ -168,9 +168,10 @@ SHARES = {
     "gaussian": 0.06,
     "isotropic": 0.06,
     "bilinear": 0.06,
-    "quadratic": 0.06,
+    "quadratic": 0.05,
+    "erf-lsgan": 0.01,
 }
-BARE = ("bilinear", "quadratic")  # games without a loss function and a critic
+BARE = ("bilinear", "quadratic", "erf-lsgan")  # games without a loss function and a critic
 
 
 def effort(c: Combination) -> float:

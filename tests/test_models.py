@@ -120,7 +120,8 @@ def test_the_bias_is_a_third_parameter():
 
 @pytest.mark.parametrize("name", models.MODELS)
 def test_models_are_at_rest_at_their_equilibria(name):
-    model = models.MODELS[name]()
+    label_game = {"case": "A", "free": "a,b,g,h", "cost": "zero_sum"}  # the paper's cost has no equilibrium
+    model = models.MODELS[name](**(label_game if name == "erf-lsgan" else {}))
     assert model.name == name
     assert len(model.axes) == sum(model.sizes)
     for point in model.equilibria:

@@ -34,6 +34,7 @@ ADJUSTMENTS: dict[str, Any] = {
     "symplectic": tussle.symplectic(0.5),
     "symplectic unaligned": tussle.symplectic(0.5, align=False),
     "nagarajan_kolter": tussle.nagarajan_kolter(0.5),
+    "lss": tussle.lss(0.5),
     "timescale": tussle.timescale(1.0, 1.5),
 }
 
@@ -153,6 +154,7 @@ EFFORT = {
     "alternating 2:1 discriminator first": 1.7,
     "extragradient": 2.0,
     "competitive": 15.0,
+    "lss": 8.0,
     "lookahead": 3.0,
     "lookahead of alternating": 2.0,
 }

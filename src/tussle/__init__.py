@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tussle import training as training
     from tussle.adjust import consensus as consensus
     from tussle.adjust import jare as jare
+    from tussle.adjust import lss as lss
     from tussle.adjust import nagarajan_kolter as nagarajan_kolter
     from tussle.adjust import symplectic as symplectic
     from tussle.adjust import timescale as timescale
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from tussle.jacobian import field_jacobian as field_jacobian
     from tussle.jacobian import field_operator as field_operator
     from tussle.jacobian import map_jacobian as map_jacobian
+    from tussle.jacobian import path_angle as path_angle
     from tussle.landscape import basin as basin
     from tussle.landscape import bifurcation as bifurcation
     from tussle.laws import Erlang as Erlang
@@ -118,14 +120,14 @@ _homes = {
     "penalties": "Penalty r1 r2 wgan_gp wgan_lp dragan",
     "gan": "GAN Batch Sampler",
     "field": "Explicit Field",
-    "adjust": "consensus jare nagarajan_kolter symplectic timescale",
+    "adjust": "consensus jare lss nagarajan_kolter symplectic timescale",
     "rules": "alternating averaging competitive extragradient lookahead optimistic simultaneous",
     "paces": "adam momentum rmsprop sgd",
     "map": "Map",
     "autodiff": "float64",
     "trajectory": "Keep Trajectory run",
     "flows": "Flow flow",
-    "jacobian": "field_jacobian field_operator map_jacobian",
+    "jacobian": "field_jacobian field_operator map_jacobian path_angle",
     "spectra": "Spectrum Verdict leading spectrum",
     "equilibria": "find_root regularity",
     "endings": "Ending Outcome outcome",

@@ -6,6 +6,7 @@ Each is a record that is called with a field and returns a field. With v the vel
 - symplectic: v + s (J - J^T) v / 2, the sign of s by alignment (Balduzzi et al. 2018);
 - jare: each player also descends gamma/2 of the other's squared velocity (Nie, Patel 2019);
 - nagarajan_kolter: the generator also descends eta times the discriminator's squared velocity (2017);
+- lss: the mean of v and J^T J^-1 v, which linearizes to the symmetric part of J (Mazumdar, Jordan, Sastry 2019);
 - timescale: each velocity times its player's factor.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tussle import checks
-from tussle.autodiff import Array, gradient, jvp, namespace, stop, vjp
+from tussle.autodiff import Array, gradient, jacobian, jvp, namespace, stop, vjp
 from tussle.field import AbstractField, at
 from tussle.game import AbstractGame, Pair, Point, joined, placed, replaced, sizes_of, split
 from tussle.records import record, static
@@ -244,6 +245,43 @@ class NagarajanKolter:
 
 
 @record
+class SymmetricSurgery:
+    """(v + J^T (J^T J + l I)^-1 J^T v) / 2, l = weight |v|^2 (local symplectic surgery).
+
+    At an equilibrium with invertible J it linearizes to (J + J^T) / 2: nothing rotates, and only local Nash points
+    attract. It forms J, so it is for small games.
+
+    Reference:
+        Mazumdar, Jordan, Sastry, "On finding local Nash equilibria (and only local Nash equilibria) in zero-sum games",
+        arXiv 1901.00838 (2019).
+    """
+
+    weight: Any = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the weight."""
+        checks.nonnegative("weight", self.weight)
+
+    def __call__(self, field: AbstractField) -> Adjusted:
+        """Return the adjusted field."""
+        return Adjusted(self, field)
+
+    def velocity(self, field: AbstractField, players: tuple[int, ...], point: Point, batch: Any) -> tuple[Array, ...]:
+        """Return the adjusted velocities of the named players."""
+        sizes, whole = sizes_of(point), joined(point)
+        xp = namespace(whole)
+
+        def read(x: Array) -> Array:
+            return joined(field(split(x, sizes), batch))
+
+        v, matrix = read(whole), jacobian(read, whole)
+        damping = self.weight * xp.sum(v * v) * xp.eye(whole.shape[0], dtype=v.dtype)
+        turned = matrix.T @ xp.linalg.solve(matrix.T @ matrix + damping, (matrix.T @ v)[:, None])[:, 0]
+        parts = split(0.5 * (v + turned), sizes)
+        return tuple(parts[i] for i in players)
+
+
+@record
 class Timescale:
     """Each velocity times its player's factor; `(1, tau)` is a discriminator that moves tau times as fast."""
 
@@ -286,6 +324,11 @@ def nagarajan_kolter(eta: Any) -> NagarajanKolter:
     return NagarajanKolter(eta)
 
 
+def lss(weight: Any = 1.0) -> SymmetricSurgery:
+    """Return local symplectic surgery, damped by `weight` times the squared velocity."""
+    return SymmetricSurgery(weight)
+
+
 def timescale(*factors: Any) -> Timescale:
     """Return the adjustment that multiplies each player's velocity by its factor."""
     return Timescale(tuple(factors))
@@ -296,4 +339,5 @@ ADJUSTMENTS: dict[str, Callable[..., AbstractAdjustment]] = {
     "symplectic": symplectic,
     "jare": jare,
     "nagarajan_kolter": nagarajan_kolter,
+    "lss": lss,
 }

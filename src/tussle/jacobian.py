@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tussle import checks
 from tussle.autodiff import (
     Array,
     array,
@@ -22,6 +23,7 @@ from tussle.autodiff import (
     vjp,
 )
 from tussle.field import AbstractField
+from tussle.field import at as read_at
 from tussle.game import Point, as_point, joined, placed, sizes_of, split
 from tussle.map import Map, ravel, unravel
 
@@ -87,6 +89,43 @@ def map_jacobian(map: Map, at: Any, state: Any = None, batch: Any = None) -> np.
         point = as_point(at)
         state = map.rule.rest(point) if state is None else state
         return to_numpy(_map_matrix_jax(map, point, state, batch))
+
+
+def path_angle(field: AbstractField, start: Any, end: Any, *, count: int = 121, batch: Any = None) -> Any:
+    """Return the cosine of the angle between a field and the way from start to end, along that segment.
+
+    cos(v(x_t), end - start) at x_t = start + t (end - start), t from -0.1 to 1.1: attraction turns its sign at t = 1, a
+    pure rotation shows as 0 with a bump.
+
+    Args:
+        field: the field.
+        start: one number or vector per player.
+        end: the same, such as an equilibrium or the end of training.
+        count: points along the segment.
+        batch: the batch; the game's exact expectation by default.
+
+    Returns:
+        t, (count,), and the cosines, (count,); nan where the field vanishes.
+
+    Reference:
+        Berard et al., "A closer look at the optimization landscapes of generative adversarial networks", ICLR 2020.
+    """
+
+    def plain(point: Any) -> tuple[np.ndarray, ...]:
+        return tuple(np.atleast_1d(to_numpy(x) if is_torch(x) else np.asarray(x, dtype=float)) for x in point)
+
+    one, two = plain(start), plain(end)
+    shares = np.linspace(-0.1, 1.1, checks.count("count", count, 2))
+    way = np.concatenate([b - a for a, b in zip(one, two, strict=True)])
+    found = []
+    for t in shares:
+        point = tuple(a + t * (b - a) for a, b in zip(one, two, strict=True))
+        if any(is_torch(x) for x in start):
+            point = tuple(array(x, like) for x, like in zip(point, start, strict=True))
+        v = np.concatenate([to_numpy(x) for x in read_at(field, point, batch)])
+        length = np.linalg.norm(v) * np.linalg.norm(way)
+        found.append(float(v @ way) / length if length > 0 else np.nan)
+    return shares, np.array(found)
 
 
 def field_operator(field: AbstractField, at: Any, batch: Any = None, transposed: bool = False) -> Any:

@@ -227,3 +227,53 @@ def test_the_symplectic_adjustment_leaves_potential_games_alone():
     points = np.array([[0.3, -0.7], [1.0, 2.0]])
     bent = read_many(tussle.symplectic(0.5)(field), points, (1, 1))
     assert bent == pytest.approx(read_many(field, points, (1, 1)), abs=1e-14)
+
+
+# Local symplectic surgery, path angle and lazy penalties (spec 6) ---------------------------------------------------
+
+
+def test_symplectic_surgery_leaves_the_symmetric_part_of_the_jacobian():
+    """J = [[-1, -2], [2, -.5]]: gradient play -0.75 +- 1.98431348 i, surgery -0.5 and -1."""
+    game = tussle.Game(lambda x, y: ((0.5 * x * x + 2 * x * y).sum(), (0.25 * y * y - 2 * x * y).sum()))
+    plain = tussle.Field(game)
+    pair = tussle.spectrum(tussle.field_jacobian(plain, ORIGIN), of="flow", tolerance=1e-9).eigenvalues
+    assert pair == pytest.approx(np.array([-0.75 + 1.98431348j, -0.75 - 1.98431348j]), abs=5e-9)
+    cut = tussle.spectrum(tussle.field_jacobian(tussle.lss()(plain), ORIGIN), of="flow", tolerance=1e-9).eigenvalues
+    assert cut == pytest.approx(np.array([-0.5, -1.0]), abs=1e-14)
+
+
+@pytest.mark.parametrize(("gamma", "values"), [(0.0, (0.0, 0.0)), (0.3, (0.0, -0.3))])
+def test_symplectic_surgery_is_degenerate_on_the_dirac_gan(gamma, values):
+    field = tussle.lss()(dirac(penalties=[tussle.r1(gamma)]))
+    found = tussle.spectrum(tussle.field_jacobian(field, ORIGIN), of="flow", tolerance=1e-9).eigenvalues
+    assert found == pytest.approx(np.array(values), abs=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("make", "cosine"),
+    [
+        (lambda: dirac(penalties=[tussle.r1(0.3)]), 0.3939192986),
+        (lambda: tussle.consensus(1.0)(dirac()), 0.4472135955),
+        (lambda: dirac(), 0.0),
+    ],
+)
+def test_the_path_angle_near_the_equilibrium(make, cosine):
+    t, found = tussle.path_angle(make(), (1e-5, 1e-5), ORIGIN)
+    assert (t[0], t[-1]) == (-0.1, 1.1)
+    # The field is linear there up to the square of the distance, and the sign turns behind the equilibrium.
+    assert found[t < 0.99] == pytest.approx(cosine, abs=1e-9)
+    assert found[t > 1.01] == pytest.approx(-cosine, abs=1e-9)
+
+
+def lazy(gamma, every=16, h=0.2):
+    """The map of `every` unpenalized alternating steps and one step of the penalty alone, times `every`."""
+    plain = tussle.map_jacobian(tussle.Map(dirac(), tussle.alternating(tussle.sgd(h))), ORIGIN)
+    weighted, bare = (tussle.field_jacobian(dirac(penalties=[tussle.r1(w)]), ORIGIN) for w in (every * gamma, 0.0))
+    whole = (np.eye(2) + h * (weighted - bare)) @ np.linalg.matrix_power(plain, every)
+    return np.abs(np.linalg.eigvals(whole)).max() ** (1 / every)
+
+
+def test_lazy_penalties_are_unstable_where_plain_ones_are_not():
+    assert lazy(0.3) == pytest.approx(0.9043038394, abs=5e-11)
+    assert lazy(1.0) == pytest.approx(1.0291828254, abs=5e-11)
+    assert lazy(0.5960390066 - 1e-8) < 1 < lazy(0.5960390066 + 1e-8)

@@ -9,10 +9,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tussle import conformance as conformance
+    from tussle import critics as critics
     from tussle import data as data
+    from tussle import divergences as divergences
+    from tussle import lowdim as lowdim
     from tussle import models as models
+    from tussle import nash as nash
     from tussle import networks as networks
     from tussle import plots as plots
+    from tussle import relativism as relativism
+    from tussle import singular as singular
     from tussle import training as training
     from tussle.adjust import consensus as consensus
     from tussle.adjust import jare as jare
@@ -142,7 +149,20 @@ _homes = {
     "analysis": "Analysis analyze",
 }
 _home = {name: module for module, names in _homes.items() for name in names.split()}
-_rooms = ("data", "models", "networks", "plots", "training")
+_rooms = (
+    "conformance",
+    "critics",
+    "data",
+    "divergences",
+    "lowdim",
+    "models",
+    "nash",
+    "networks",
+    "plots",
+    "relativism",
+    "singular",
+    "training",
+)
 
 __all__ = ["__version__", *_home, *_rooms]  # pyright: ignore[reportUnsupportedDunderAll]
 

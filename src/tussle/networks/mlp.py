@@ -99,6 +99,7 @@ def mlp_networks(
     Reference:
         Mescheder, Nowozin, Geiger: The Numerics of GANs, NIPS 2017 (mixture of Gaussians).
     """
+    checks.count("dimension", dimension)
 
     def generator(inputs: int) -> nn.Module:
         return MLP(inputs, dimension, width, depth, activation, norm)

@@ -7,9 +7,10 @@ in the network, those of C at 0, so that every block starts as the identity. The
 convolution a channel and a linear map. With classes the generator appends an embedding of the label to the latent and
 the discriminator projects its features on another.
 
-What the published sizes fix: eight convolutions' width of 768 is halved with each doubling beyond 32 pixels (ImageNet:
-1536, not halved); groups have 16 channels, but 32 in the ImageNet models; the embedding is as long as the latent in
-the generator and as the width in the discriminator.
+What the published numbers of parameters fix: the width of 768 is halved with each doubling beyond 32 pixels (ImageNet:
+1536, never halved); groups have 16 channels, but 32 in the ImageNet models; the embedding is as long as the latent in
+the generator and as the width in the discriminator. Nothing published fixes how embeddings start: here from N(0, 1),
+as the latent they join, and from N(0, 1 / width), so that logits start of order one.
 """
 
 import itertools

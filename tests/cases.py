@@ -170,10 +170,9 @@ SHARES = {
     "gaussian": 0.06,
     "isotropic": 0.06,
     "bilinear": 0.06,
-    "quadratic": 0.05,
-    "erf-lsgan": 0.01,
+    "quadratic": 0.06,
 }
-BARE = ("bilinear", "quadratic", "erf-lsgan")  # games without a loss function and a critic
+BARE = ("bilinear", "quadratic")  # games without a loss function and a critic
 
 
 def effort(c: Combination) -> float:
@@ -222,6 +221,7 @@ def _drawn(rng: np.random.Generator) -> Combination:
 def heavy_combinations() -> list[Combination]:
     """Return a few combinations of the parts that are too heavy to be drawn at random."""
     return [
+        Combination(model="erf-lsgan", adjustment="jare", rule="optimistic", pace="adam"),
         Combination(penalty="r1", adjustment="symplectic", rule="alternating", pace="momentum"),
         Combination(loss="rp-logistic", penalty="r1+r2", adjustment="consensus", rule="extragradient", pace="adam"),
         Combination(loss="nonsaturating", noise="noise", adjustment="symplectic unaligned"),

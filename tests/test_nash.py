@@ -197,6 +197,13 @@ def test_a_cubic_is_disproved_where_the_second_order_is_silent():
     assert found.deviations[1] is None
 
 
+def test_a_point_known_to_a_few_digits_less_is_not_refuted_by_its_rounding():
+    # The generator's slope is psi f'(0) = 1e-9: within the tolerance, and all that its loss can fall by is 1e-9 x.
+    found = check_nash(models.dirac(), (0.0, 2e-9))
+    assert found.status is LocalStatus.FLAT
+    assert check_nash(models.dirac(), (0.0, 2e-9), tolerance=1e-10).status is LocalStatus.REFUTED
+
+
 def test_a_local_equilibrium_may_be_left_by_a_long_step():
     def functions(x, y):
         return ((x * x - 1) ** 2 + 0.5 * x).sum(), (y * y).sum()

@@ -178,9 +178,32 @@ def test_a_term_without_a_target_is_left_out():
 
 
 def test_floats_are_taken_as_the_binary_numbers_that_they_are():
-    assert reference.psi(0.1, 0.1) == reference.psi(mpf(0.1), mpf(0.1))
-    gap = reference.psi(0.1, 0).value - reference.psi(mpf("0.1"), 0).value
-    assert 1e-19 < abs(gap) < 1e-16
+    with mpmath.workdps(15):  # the caller's precision plays no part
+        binary = reference.psi(0.1, 0.1)
+    assert binary == reference.psi(mpf(0.1), mpf(0.1))
+    assert 1e-19 < abs(reference.psi(0.1, 0).value - reference.psi(mpf("0.1"), 0).value) < 1e-16
+    decimal_slope = mpf("0.1")
+    with mpmath.workdps(15):
+        found = reference.cost(decimal_slope, 0.2, 0.3, 0.4, 0.5)
+    assert found == reference.cost(decimal_slope, 0.2, 0.3, 0.4, 0.5) != reference.cost(0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+def test_an_offset_that_no_float_equals_is_no_trap_for_tiny_slopes():
+    # E[f(A E + B)] differs from f(B) by A f'(B) and less; here B lies between two floats.
+    A, B = mpf("1e-27"), mpf("2.1490171076015567890123456789")
+    found = reference.psi(A, B)
+    phi, d = mpmath.exp(-B * B) / mpmath.sqrt(mpmath.pi), mpmath.erfc(-B) / 2
+    assert abs(found.value - d * d) <= mpf("1e-26")
+    assert abs(found.gradient[0] - 2 * d * phi) <= mpf("1e-25")
+    assert abs(found.gradient[1] - 2 * d * phi) <= mpf("1e-25")
+
+
+@pytest.mark.parametrize(("A", "B"), [(1e6, -3e6), (1e10, -1e11), (-1e4, 1e4)])
+def test_a_discriminator_that_is_nearly_a_step_gives_the_survival_function(A, B):
+    # For A -> inf, E D0(A E + B)^2 -> P(E > -B/A) = exp(B/A) if B < 0; the correction is of order 1/A.
+    step = mpmath.exp(mpf(B) / A)
+    expected = step if A > 0 else 1 - step
+    assert abs(reference.psi(A, B).value - expected) <= 1 / mpf(abs(A))
 
 
 # The other laws -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tussle.cli import output
+from tussle.cli.own import said
 from tussle.cli.request import JSON, OUT
 
 MARKS = {"passed": "[green]passed[/]", "failed": "[bold red]FAILED[/]", "measured": "measured", "skipped": "skipped"}
@@ -71,8 +72,7 @@ def _loss(target: str) -> Any:
     try:
         return found()
     except (Exception, SystemExit) as wrong:
-        said = f"{type(wrong).__name__}: {wrong}".split("\n")[0][:200]
-        message = f"`FUNCTION` {target} fails ({said}); it must return (critic_loss, generator_loss); mend it."
+        message = f"`FUNCTION` {target} fails ({said(wrong)}); it must return (critic_loss, generator_loss); mend it."
         raise ValueError(message) from wrong
 
 
@@ -91,8 +91,7 @@ def _names(target: str, path: str) -> dict[str, Any]:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as wrong:
-        said = f"{type(wrong).__name__}: {wrong}".split("\n")[0][:200]
-        message = f"`FILE.py:FUNCTION` is {target!r}, but {path} does not import ({said}); mend it first."
+        message = f"`FILE.py:FUNCTION` is {target!r}, but {path} does not import ({said(wrong)}); mend it first."
         raise ValueError(message) from wrong
     return vars(module)
 

@@ -132,7 +132,7 @@ def trend_property(case: Case) -> Finding:
     if run is None or stuck:
         return _finding("P5", False, stuck)
     scale = max(np.abs(run.a).max(), np.abs(run.b).max())
-    digits = 3 if case.tolerance("critic") > 1e-5 else 9
+    digits = 3 if case.rough("critic") else 9
     found = trend(np.round(-run.a / scale, digits), np.round(run.b / scale, digits))
     if must is None:
         return _finding("P5", None, f"rank correlation of belief in real data and in fakes: {found:.2f}", found)
@@ -163,7 +163,7 @@ def calibration(case: Case) -> Finding:
         return _finding("P4", False, said)
     p, q = (n / n.sum() for n in COUNTS)
     kappa = float((p + q) @ (1 / (1 + np.exp(-found))) - 1)
-    if abs(kappa) < 1e-4:
+    if abs(kappa) < (3e-3 if case.rough("critic") else 1e-4):
         return _finding("P4", True, "the optimal critic says that half of what it sees is real", kappa)
     said = (
         f"at the optimal critic E_p D + E_q D is {1 + kappa:.4f}, not 1; weigh both terms equally, use labels 1 and 0, "

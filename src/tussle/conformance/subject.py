@@ -12,7 +12,7 @@ from tussle import checks
 from tussle.autodiff import Array, float64, gradient, jax_engine, namespace, to_numpy
 
 ENGINES = ("torch", "jax", "numpy")
-KINDS = ("float64", "float32", "bfloat16")
+WAYS = (("float64", False), ("float64", True), ("float32", False), ("float32", True))
 CRITIC = ("critic_loss", "critic", "discriminator_loss", "discriminator")
 GENERATOR = ("generator_loss", "generator")
 STEP = 1e-3  # of differences, where there is nothing to differentiate with
@@ -45,18 +45,24 @@ class Subject(NamedTuple):
         critic: from outputs on real data and on fakes to the critic's loss.
         generator: the same for the generator's.
         engine: `torch`, `jax` or `numpy` (then slopes are differences).
+        kind: the type of outputs that it takes, `float64` where it can.
+        column: whether it takes outputs of shape (k, 1) only.
     """
 
     critic: Callable[[Array, Array], Array]
     generator: Callable[[Array, Array], Array]
     engine: str
+    kind: str = "float64"
+    column: bool = False
 
     def player(self, name: str) -> Callable[[Array, Array], Array]:
-        """Return the function of `critic` or `generator`."""
-        return self.critic if name == "critic" else self.generator
+        """Return the function of `critic` or `generator`, for outputs of shape (k,)."""
+        function = self.critic if name == "critic" else self.generator
+        return (lambda r, f: function(r[:, None], f[:, None])) if self.column else function
 
-    def value(self, player: str, real: Any, fake: Any, kind: str = "float64") -> float:
+    def value(self, player: str, real: Any, fake: Any, kind: str | None = None) -> float:
         """Return a player's loss."""
+        kind = kind or self.kind
         with float64():
             found = self.player(player)(placed(real, self.engine, kind), placed(fake, self.engine, kind))
             return scalar(player, found)
@@ -64,12 +70,13 @@ class Subject(NamedTuple):
     def precision(self, player: str, real: Any, fake: Any) -> float:
         """Return the rounding unit of the player's loss for float64 outputs; larger if it computes in less."""
         with float64():
-            found = self.player(player)(placed(real, self.engine), placed(fake, self.engine))
+            found = self.player(player)(*(placed(y, self.engine, self.kind) for y in (real, fake)))
             dtype = str(found.dtype).rpartition(".")[2] if not isinstance(found, float) else "float64"
         return {"float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}.get(dtype, 2.0**-52)
 
-    def slopes(self, player: str, real: Any, fake: Any, kind: str = "float64") -> Slopes:
+    def slopes(self, player: str, real: Any, fake: Any, kind: str | None = None) -> Slopes:
         """Return the derivatives of a player's loss."""
+        kind = kind or self.kind
         real, fake = np.asarray(real, dtype=np.float64), np.asarray(fake, dtype=np.float64)
         if self.engine == "numpy":
             return self.differences(player, real, fake)
@@ -150,13 +157,15 @@ def subject_of(loss: Any, engine: str | None = None) -> Subject:
     for name in names:
         if name == "torch" and importlib.util.find_spec("torch") is None:
             continue
-        made = Subject(critic, generator, name)
-        trouble = _trouble(made)
-        if trouble is None:
-            return made
-        troubles.append(f"under {name} {trouble}")
+        for kind, column in WAYS:  # targets made in float32, or of shape (k, 1), are common
+            made = Subject(critic, generator, name, kind, column)
+            trouble = _trouble(made)
+            if trouble is None:
+                return made
+            if (kind, column) == WAYS[0]:
+                troubles.append(f"under {name} {trouble}")
     message = f"`loss` cannot be read ({'; '.join(troubles)}); each function must take the critic's outputs on real "
-    message += "data and on fakes, arrays of shape (k,), and return one number; mend it."
+    message += "data and on fakes, arrays of shape (k,) of any length k, and return one number; mend it."
     raise ValueError(message)
 
 

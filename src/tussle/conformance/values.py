@@ -42,6 +42,9 @@ def far_bfloat16(case: Case) -> Finding:
     """P10: finite and right at outputs of +-10^4 in bfloat16, where differences of large outputs lose their digits."""
     if case.subject.engine == "numpy":
         return Finding("P10", SKIPPED, "NumPy has no bfloat16")
+    refusal = _refusal(case, "bfloat16")
+    if refusal:
+        return Finding("P10", MEASURED, f"the loss refuses outputs in bfloat16 ({refusal})")
     said = _first_trouble(case, "bfloat16", _far_batches())
     if said:
         return Finding("P10", FAILED, f"{said}; use the form on raw outputs, and bring them to float32 first.")
@@ -50,6 +53,16 @@ def far_bfloat16(case: Case) -> Finding:
         cure = "bring outputs to float32 before they are subtracted, if you ever compute in bfloat16."
         return Finding("P10", MEASURED, f"finite and right far apart, but near each other {said}; {cure}")
     return Finding("P10", PASSED, "values and slopes are finite and right")
+
+
+def _refusal(case: Case, kind: str) -> str:
+    """Say why a loss cannot be computed in a type at all, or return nothing."""
+    for player in PLAYERS:
+        try:
+            case.subject.slopes(player, *case.batches[0], kind)
+        except (TypeError, RuntimeError, ValueError) as wrong:
+            return f"{type(wrong).__name__}: {str(wrong).splitlines()[0][:100]}"
+    return ""
 
 
 def _first_trouble(case: Case, kind: str, batches: list[Batch]) -> str:
@@ -64,11 +77,8 @@ def _first_trouble(case: Case, kind: str, batches: list[Batch]) -> str:
 
 def _trouble(case: Case, player: str, batch: Batch, kind: str, tolerance: float) -> str:
     """Say what is wrong with a player's loss on a far batch, or return nothing."""
-    try:
-        value = case.subject.value(player, *batch, kind)
-        slopes = case.subject.slopes(player, *batch, kind) if case.subject.engine != "numpy" else None
-    except (TypeError, RuntimeError, ValueError) as wrong:
-        return f"cannot be computed ({type(wrong).__name__}: {str(wrong).splitlines()[0][:100]})"
+    value = case.subject.value(player, *batch, kind)
+    slopes = case.subject.slopes(player, *batch, kind) if case.subject.engine != "numpy" else None
     found = [] if slopes is None else outputs_that_move(player, [slopes])
     if not np.isfinite(value) or any(not np.all(np.isfinite(s)) for s in found):
         return "is not finite, nor are its slopes" if not np.isfinite(value) else "has slopes that are not finite"
@@ -155,6 +165,8 @@ def _unequal(case: Case, player: str, batch: Batch) -> float | None:
 
 def output_shape(case: Case) -> Finding:
     """P14: outputs of shape (k, 1) have the loss of those of shape (k,), or are refused."""
+    if case.subject.column:
+        return Finding("P14", PASSED, "outputs of shape (k, 1) are what it takes")
     real, fake = case.batches[0]
     for player in PLAYERS:
         wanted = case.subject.value(player, real, fake)

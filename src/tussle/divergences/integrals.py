@@ -13,6 +13,7 @@ from tussle.divergences.result import EPS
 from tussle.divergences.supports import is_singular, leaves
 
 FADED = 45.0  # e^-45: what an integrand may leave out at its ends, relative to its top
+HIGH = 50.0  # log integrands above this are scaled down while they are summed
 GRID = 4096  # intervals of the first trapezoid, at most; panels are taken beyond
 FAR = 2.0**18  # widths at which tails are looked at
 
@@ -105,11 +106,17 @@ def integral(which: Member, p: Any, q: Any, tolerance: float) -> Scaled:
         if top == math.inf or _tails(found, low, high) or _edges(found):
             return Scaled(math.inf, 0.0, "the integral diverges")
         low, high, top = _widened(found, low, high, top)
-    if which.name == "overlap" and math.isfinite(top):
+    if math.isfinite(top) and (which.name == "overlap" or top > HIGH):
         found = found._replace(shift=top)
     rule = _line if p.dimension == 1 else _plane
-    got, how = rule(found, low, high, tolerance)
-    return _checked(found, got, how)
+    with np.errstate(over="ignore", under="ignore"):
+        made = _checked(found, *rule(found, low, high, tolerance))
+        if which.name == "overlap" or found.shift == 0.0:
+            return made
+        value, error = (float(v * np.exp(found.shift)) for v in (made.value, made.error))
+    if not math.isfinite(value):
+        return Scaled(math.inf, 0.0, "infinite, or above 1e308")
+    return Scaled(value, error, made.note)
 
 
 def _probe(frame: Frame) -> np.ndarray:

@@ -97,6 +97,8 @@ def quadrature(name: str, p: Side, q: Side, wanted: Wanted) -> Divergence | None
         return _sliced_normals(p, q, wanted)
     if p.dimension != 1 or (p.kind != "law" and q.kind != "law"):
         return None
+    if name == "mmd2" and wanted.kernel == "energy":
+        return lines.energy(p, q, wanted.tolerance)
     if name in ("mmd2", "sinkhorn"):
         return nodes.between(name, p, q, wanted)
     rule = {"w1": lines.w1, "w2": lines.w2, "sliced": lines.w2, "energy": lines.energy}[name]
@@ -123,7 +125,7 @@ def _quadrature_f(name: str, p: Side, q: Side, wanted: Wanted) -> Divergence | N
     value = min(found.value, which.at_zero + which.at_infinity) if which.name != "overlap" else found.value
     result = read(value, found.log_scale)
     error = 0.0 if math.isinf(result) else slope(value) * found.error + 4 * EPS * abs(result)
-    return Divergence(result, error, "quadrature", found.note + note)
+    return Divergence(float(result), float(error), "quadrature", found.note + note)
 
 
 def _sliced_normals(p: Side, q: Side, wanted: Wanted) -> Divergence | None:

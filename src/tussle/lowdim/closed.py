@@ -63,8 +63,8 @@ def _turned(a: Array, b: Array) -> tuple[Array, Array, Array]:
     return sign, xp.abs(a), sign * b
 
 
-def _quadrature(shape: Shape, a: Array, b: Array) -> tuple[Array, Array]:
-    zero, one = (moments.square((Part(shape),), t, a, b) for t in (0.0, 1.0))
+def _quadrature(shape: Shape, a: Array, b: Array, count: int = moments.NODES) -> tuple[Array, Array]:
+    zero, one = (moments.square((Part(shape),), t, a, b, count) for t in (0.0, 1.0))
     return zero - one, 2 * (zero + one) - 1
 
 
@@ -268,11 +268,11 @@ def erlang(k: int, a: Array, b: Array) -> ClosedMoments:
     inflow = [(2 * safe * value, 2 * safe * error) for value, error in p]
     rough = UNIT * (xp.abs(two) + xp.exp(xp.minimum(x, OWEN_LIMIT)) / safe)
     q = _recursion(k, two, rough, near, twice, start * hump, inflow)
-    sums = [[sum(terms[n][i] / math.factorial(n) for n in range(k)) for i in (0, 1)] for terms in (t, q)]
+    sums = [[sum(terms[n][i] / float(math.factorial(n)) for n in range(k)) for i in (0, 1)] for terms in (t, q)]
     bound = safe * xp.maximum(2 * sums[0][1], 4 * sums[1][1])
     used = (size > 1e-3) & (x <= OWEN_LIMIT) & (bound < ERLANG_ERROR)
     first, second = sign * (start + 2 * safe * sums[0][0]), start * start + 4 * safe * sums[1][0]
-    other = _quadrature(moments.erlang(k), a, b)
+    other = _quadrature(moments.erlang(k), a, b, moments.NODES + 4 * k)  # its window grows with the shape
     return ClosedMoments(xp.where(used, first, other[0]), xp.where(used, second, other[1]), used)
 
 

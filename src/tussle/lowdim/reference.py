@@ -23,12 +23,8 @@ GUARD = 10  # decimal digits that are computed beyond those that are asked for
 COARSE, FINE = 5, 6  # degrees of mpmath's Gauss-Legendre rules that are compared: 48 and 96 nodes
 DEPTH = 12  # how often a panel may be halved
 
-# log(1 / weight) of the three families, up to logarithms: D0(u) phi(u), (1 - D0(u)) phi(u), phi(u)^2
-_EXPONENTS: dict[str, Callable[[float], float]] = {
-    "R": lambda u: u * u + min(u, 0.0) ** 2,
-    "S": lambda u: u * u + max(u, 0.0) ** 2,
-    "P": lambda u: 2 * u * u,
-}
+# log(1 / weight) of D0(u) phi(u), (1 - D0(u)) phi(u), phi(u)^2 is about k u^2, with one k for u < 0, one for u > 0
+_CURVATURES: dict[str, tuple[int, int]] = {"R": (2, 1), "S": (1, 2), "P": (2, 2)}
 
 
 class Derivatives(NamedTuple):
@@ -113,25 +109,33 @@ def _integrate(
     return total
 
 
-def _bisected(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return where an increasing function changes its sign."""
-    for _ in range(70):
+def _window(A: Mpf, B: Mpf, family: str, drop: float) -> list[Mpf]:
+    """Return [low, peak, high]: outside, exp(-E) times a family's weight is below exp(-drop) of its peak. A >= 0."""
+    left, right = _CURVATURES[family]
+    slope = float(A)
+    start, inner = float(B), -1 / (2 * left * slope) if slope else -math.inf
+    top = max(start, inner)  # of u, at the peak
+    peak = max((mpmath.mpf(inner) - B) / A, mpmath.mpf(0)) if inner > start else mpmath.mpf(0)
+
+    def rise(step: float) -> float:
+        x = slope * step
+        if top < 0 < top + x:
+            return step + right * (top + x) ** 2 - left * top * top
+        return step + (left if top < 0 else right) * x * (2 * top + x)
+
+    # Where u > 0, or where the slope is at least 1/2 from the peak on, the rise is that of 1/2 per unit or more.
+    low, high = 0.0, 2 * drop + (-top / slope if 4 * left * slope * top < -1 else 0.0)
+    for _ in range(80):
         middle = (low + high) / 2
-        low, high = (low, middle) if function(middle) > 0 else (middle, high)
-    return high
+        low, high = (low, middle) if rise(middle) > drop else (middle, high)
+    back = math.sqrt(drop / left) / slope if peak else 0.0  # left of an inner peak the rise is left * x^2
+    return [max(mpmath.mpf(0), peak - back), peak, peak + high]
 
 
-def _window(A: float, B: float, exponent: Callable[[float], float], drop: float) -> list[float]:
-    """Return [low, peak, high]: outside, exp(-E - exponent(A E + B)) is below exp(-drop) of its peak. A >= 0."""
-    log = lambda E: E + exponent(A * E + B)
-    far = -B / A if 8 * A * B < -1 else 0.0  # from here on the exponent grows by at least 1/2 per unit
-    step = 1e-6 * (1 + far)
-    slope = lambda E: log(E + step) - log(max(E - step, 0.0))
-    peak = _bisected(slope, 0.0, far) if slope(0.0) < 0 < far else 0.0
-    rise = lambda E: log(E) - log(peak) - drop
-    high = _bisected(rise, peak, far + 2 * drop + 1)
-    low = 0.0 if rise(0.0) < 0 else _bisected(lambda E: -rise(E), 0.0, peak)
-    return [low, peak, high]
+def _digits(digits: Any, *sizes: Any) -> int:
+    """Return the digits to work with: exp(-u^2) loses those of u^2."""
+    size = max(abs(float(x)) for x in sizes)
+    return checks.count("digits", digits) + GUARD + max(0, math.ceil(2 * math.log10(1 + size) - 5))
 
 
 def _means(A: Mpf, B: Mpf, family: str, top: int) -> tuple[Mpf, ...]:
@@ -150,7 +154,7 @@ def _means(A: Mpf, B: Mpf, family: str, top: int) -> tuple[Mpf, ...]:
         return values
 
     drop = 2.31 * mpmath.mp.dps + 25  # the 25 pays for E^3
-    low, peak, high = (mpmath.mpf(e) for e in _window(float(A), float(B), _EXPONENTS[family], drop))
+    low, peak, high = _window(A, B, family, drop)
     factor = 1 / mpmath.pi if family == "P" else 1 / mpmath.sqrt(4 * mpmath.pi)
     return tuple(factor * s for s in _integrate(integrands, (low, peak, high) if peak > low else (peak, high)))
 
@@ -182,7 +186,7 @@ def primitives(A: Any, B: Any, *, digits: int = 30) -> Primitives:
         >>> print(mpmath.nstr(p.R[0], 12), mpmath.nstr(p.P[0], 12))
         0.282094791774 0.318309886184
     """
-    with mpmath.workdps(checks.count("digits", digits) + GUARD):
+    with mpmath.workdps(_digits(digits, *_exact(A=A, B=B))):
         A, B = _exact(A=A, B=B)
         if A < 0:
             R, S, P = (_means(-A, -B, family, top) for family, top in (("S", 3), ("R", 3), ("P", 2)))
@@ -212,7 +216,7 @@ def psi(A: Any, B: Any, target: Any = 0, *, digits: int = 30) -> Derivatives:
         >>> print(mpmath.nstr(psi(1, 0, 0.5).value, 22))
         0.122233329591249022897
     """
-    with mpmath.workdps(checks.count("digits", digits) + GUARD):
+    with mpmath.workdps(_digits(digits, *_exact(A=A, B=B, target=target))):
         return _psi(*_exact(A=A, B=B, target=target))
 
 
@@ -257,7 +261,8 @@ def cost(a: Any, b: Any, g: Any, h: Any, c: Any, *, real: Any = 0, fake: Any = 1
         1.34416840946502
     """
     checks.positive("c", c)
-    with mpmath.workdps(checks.count("digits", digits) + GUARD):
+    x = _exact(a=a, b=b, g=g, h=h, c=c)
+    with mpmath.workdps(_digits(digits, x[0] / x[4], x[0] * x[2], abs(x[0] * x[3]) + abs(x[1]))):
         a, b, g, h, c = _exact(a=a, b=b, g=g, h=h, c=c)
         zero = Derivatives(mpmath.mpf(0), (mpmath.mpf(0),) * 2, ((mpmath.mpf(0),) * 2,) * 2)
         first = zero if real is None else _psi(a / c, b, *_exact(real=real))

@@ -7,6 +7,7 @@ result of every choice of numbers from the balls of its arguments. To that come 
    q(s) = s^2 + 2 p s + B^2. `acb.integral` encloses it on a bounded [l, r] (the integrand is entire, which is what the
    method requires). Outside, |erf| <= 1 and Mills' inequality int_x^inf exp(-v^2) dv <= exp(-x^2) / (2x), x > 0, bound
    what is left out by exp(-q(r)) / (2 (r + p)) if r + p > 0, and by exp(-q(l)) / (-2 (l + p)) if l > 0 > l + p.
+   For p <= 0 the same is written in v = s + p, q = v^2 - k (k + 2 B), k = 1/(2A).
    If even E[phi(u)], which is closed, is too small to matter, |E[erf(u) phi(u)]| <= E[phi(u)] is used alone. If A and B
    are balls, the integral is taken at their midpoints; the mean moves by at most 9/8 (|dA| + |dB|), because
    |(erf phi)'| <= 2/pi + sup |2 u phi| < 9/8 and E[E] = 1.
@@ -155,25 +156,30 @@ def _skewed(A: arb, B: arb, weight: arb) -> arb:
         return arb(0, most)
     slack = (A.rad() + B.rad()) * 9 / 8
     A, B = A.mid(), B.mid()
-    p, square = B + 1 / (2 * A), B * B
-    exponent = lambda s: s * (s + 2 * p) + square
-    low, high = _span(float(p), 0.6932 * (ctx.prec + 10))
+    kappa = 1 / (2 * A)
+    p = B + kappa
+    left, right = _span(float(p), 0.6932 * (ctx.prec + 10))
+    if p > 0:  # from s = 0; else from the peak, v = s + p, where no square cancels another
+        start, move, exponent = arb(0), B, lambda s: s * (s + 2 * p) + B * B
+        outside = _tail(exponent(arb(right)), right + p)
+    else:
+        start, move, exponent = p, -kappa, lambda v: v * v - kappa * (kappa + 2 * B)
+        outside = _tail(exponent(arb(right)), arb(right))
+        if p < left:
+            start = arb(left)
+            outside += _tail(exponent(start), -start)
 
-    def integrand(s: acb, _: bool) -> acb:
-        return (s + B).erf() * (-exponent(s)).exp()
+    def integrand(x: acb, _: bool) -> acb:
+        return (x + move).erf() * (-exponent(x)).exp()
 
-    inside = acb.integral(integrand, acb(low), acb(high), rel_tol=goal, abs_tol=goal).real
-    outside = _tail(exponent(arb(high)), high + p)
-    if low > 0:
-        outside += _tail(exponent(arb(low)), -(low + p))
+    inside = acb.integral(integrand, acb(start), acb(right), rel_tol=goal, abs_tol=goal).real
     return (inside + arb(0, outside)) / (A * arb.pi().sqrt()) + arb(0, slack)
 
 
 def _span(p: float, nats: float) -> tuple[float, float]:
-    """Return where s^2 + 2 p s, s >= 0, is less than `nats` above its minimum; nothing rests on its accuracy."""
-    peak = max(0.0, -p)
-    slope = p + peak
-    return max(0.0, peak - math.sqrt(nats)), peak + nats / (slope + math.hypot(slope, math.sqrt(nats)))
+    """Return where the exponent is about `nats` above its least value, seen from s = 0 if p > 0, else from v = 0."""
+    reach = math.sqrt(nats)
+    return (0.0, nats / (p + math.hypot(p, reach))) if p > 0 else (-reach, reach)
 
 
 def _tail(exponent: arb, distance: arb) -> arb:

@@ -152,9 +152,9 @@ def check_local(
     ends = np.cumsum([len(x) for x in point])
     spans = [slice(e - len(x), e) for e, x in zip(ends, point, strict=True)]
     hessians = tuple(-0.5 * (matrix[s, s] + matrix[s, s].T) for s in spans)
-    views = [_View(game, point, batch, k, radius, draws, seed) for k in range(len(point))]
+    views = [_View(game, point, batch, k, tolerance, radius, draws, seed) for k in range(len(point))]
     slopes = np.array([view.residual() for view in views])
-    near = tuple(v.small(s, h, tolerance) for v, s, h in zip(views, slopes, hessians, strict=True))
+    near = tuple(v.small(s, h) for v, s, h in zip(views, slopes, hessians, strict=True))
     far = tuple(None if reach is None else v.search(reach, "going far, to") for v in views)
     curvatures = tuple(np.linalg.eigvalsh(h) for h in hessians)
     strict = bool(np.all(slopes <= tolerance)) and all(c[0] > tolerance for c in curvatures)
@@ -179,6 +179,7 @@ class _View:
     point: Point = static()
     batch: Any = static()
     player: int = static()
+    tolerance: float = static()
     radius: float = static()
     draws: int = static()
     seed: int = static()
@@ -212,17 +213,22 @@ class _View:
         """Return the length of the step along minus the slope that the constraints leave."""
         return float(np.linalg.norm(self.feasible(self.here - self.rest[1]) - self.here))
 
-    def small(self, residual: float, hessian: np.ndarray, tolerance: float) -> Deviation | None:
+    def noise(self, x: np.ndarray) -> float:
+        """Return the gain that rounding, a slope and a curvature within the tolerance may feign at a distance."""
+        slope, distance = float(np.linalg.norm(self.rest[1])), float(np.linalg.norm(x - self.here))
+        return self.floor + min(slope, self.tolerance) * distance + 0.5 * self.tolerance * distance**2
+
+    def small(self, residual: float, hessian: np.ndarray) -> Deviation | None:
         """Return a small improving deviation: down the slope, along a negative curvature, or found by searching."""
-        if residual > tolerance:
+        if residual > self.tolerance:
             direction = self.feasible(self.here - self.rest[1]) - self.here
             return self._along([direction / residual], "following its slope to")
         values, vectors = np.linalg.eigh(hessian)
-        if values[0] < -tolerance:
+        if values[0] < -self.tolerance:
             found = self._along([vectors[:, 0], -vectors[:, 0]], f"the curvature {values[0]:.4g} of its loss, to")
             if found is not None:
                 return found
-        return None if values[0] > tolerance else self.search(self.radius, "a small step to")
+        return None if values[0] > self.tolerance else self.search(self.radius, "a small step to")
 
     def _along(self, directions: list[np.ndarray], how: str) -> Deviation | None:
         """Return the best of the steps of length radius, radius/2, ... along some directions."""
@@ -262,6 +268,6 @@ class _View:
 
     def _better(self, best: Deviation | None, x: np.ndarray, how: str) -> Deviation | None:
         gain = self.rest[0] - self.read(x)[0]
-        if not np.isfinite(gain) or gain <= (self.floor if best is None else best.gain):
+        if not np.isfinite(gain) or gain <= (self.noise(x) if best is None else best.gain):
             return best
         return Deviation(self.game.players[self.player], x, gain, how)

@@ -19,10 +19,11 @@ def ours(a, b):
 
 
 def sets(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return slopes over five decades and both signs, offsets up to 36."""
+    """Return slopes over six decades and both signs; offsets up to 40, half of them where D turns in the data."""
     rng = np.random.default_rng(0)
-    a = rng.choice([-1.0, 1.0], count) * 10.0 ** rng.uniform(-3, 1.7, count)
-    return a, rng.uniform(-12, 12, count) * rng.choice([1.0, 3.0], count, p=[0.85, 0.15])
+    a = rng.choice([-1.0, 1.0], count) * 10.0 ** rng.uniform(-3, 3, count)
+    turning = np.clip(rng.normal(size=count) - a * rng.exponential(size=count), -40, 40)
+    return a, np.where(rng.random(count) < 0.5, turning, rng.uniform(-40, 40, count))
 
 
 def by_quad(a: float, b: float) -> list[float]:
@@ -46,7 +47,8 @@ def benchmark(tiny: bool) -> list[Row]:
     method = tussle.Map(tussle.Field(model.game), tussle.simultaneous(tussle.sgd(0.4)))
     path = best(20, path=lambda: tussle.run(method, model.start, 249))["path"]
     error = worst(checked)
-    note = f"largest absolute error over {checked} sets against 30 digits: {error:.1e} (asked: 1e-13)"
+    faster = slow / some * count / times["ours"]
+    note = f"{faster:.0f} times faster; largest absolute error over {checked} sets: {error:.1e} (asked: 1e-13)"
     return [
         Row(f"value, gradient, Hessian at {count} sets", times["ours"], slow / some * count, 0.01, note),
         Row("path of 249 steps, case A", path, None, 1e-3, "b and h free, every point kept"),

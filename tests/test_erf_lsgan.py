@@ -5,6 +5,7 @@ import pytest
 
 import tussle
 from battery import printed
+from tussle.game import split
 from tussle.lowdim.plateau import CLASSES, classes, corners, values
 from tussle.trajectory import Keep
 
@@ -59,6 +60,46 @@ def test_the_published_trajectories(row):
     for name, text in zip(order.split(","), texts[:-1], strict=True):
         assert at[name] == printed(text), name
     assert values(model.game, end[None])[0] == printed(texts[-1])
+
+
+# Spec 5.2: the length of the gradient of the free parameters at the end.
+GRADIENTS = """
+A b,h 1 1.081e-01
+A b,h 10 1.285e-01
+A b,h 50 1.230e-01
+A b,h 100 7.434e-02
+A b,h 249 5.008e-03
+A b,h 5000 1.050e-04
+B b,h 1 1.588e-01
+B b,h 10 5.795e-01
+B b,h 50 2.301e-02
+B b,h 100 3.873e-01
+B b,h 249 4.380e-03
+B b,h 5000 9.079e-05
+A a,b,g,h 10 2.399e-01
+A a,b,g,h 50 1.218e-01
+A a,b,g,h 249 6.173e-03
+A a,b,g,h 5000 1.118e-04
+B a,b,g,h 10 5.212e-01
+B a,b,g,h 50 2.129e-01
+B a,b,g,h 249 3.929e-03
+B a,b,g,h 5000 9.364e-05
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("row", GRADIENTS)
+def test_the_published_lengths_of_the_gradient(row):
+    case, free, steps, text = row.split()
+    model = tussle.models.erf_lsgan(case, free=free)
+    end = end_of(model, int(steps))
+    assert np.linalg.norm(tussle.Field(model.game).at(split(end, model.game.sizes))) == printed(text)
+
+
+@pytest.mark.parametrize(("case", "free"), [("A", "b,h"), ("B", "b,h"), ("A", "a,b,g,h"), ("B", "a,b,g,h")])
+def test_alternating_golden_runs_end_on_a_plateau_too(case, free):
+    rule = tussle.alternating(tussle.sgd(STEP), first="discriminator")
+    found = tussle.analyze(tussle.models.erf_lsgan(case, free=free), rule, steps=249)
+    assert (str(found.outcome.ending), found.told["plateau"]["class"]) == ("plateau", "D1")
 
 
 @pytest.mark.parametrize("row", ["A 2.1359640645 0.4943729864", "B 2.5468886112 -0.3195565791"], ids=["A", "B"])
@@ -193,6 +234,17 @@ def test_small_steps_reach_the_line(lr, steps, texts):
         assert value == (pytest.approx(0, abs=1e-10) if text == "0" else printed(text))
 
 
+def test_the_plateau_of_a_label_game_is_not_an_artefact_of_the_step():
+    model = tussle.models.erf_lsgan("A", free="a,b,g,h", cost="zero_sum")
+    found = end_of(model, 20000, lr=0.02)
+    assert found.tolist() == [printed(t) for t in ["3.3705", "1.0278", "3.2555", "1.0936"]]
+
+
+def test_a_label_game_has_settled_by_249_updates():
+    found = end_of(tussle.models.erf_lsgan(free="a,b,g,h", cost="zero_sum", **M1), 249)
+    assert found == pytest.approx([1.2180462632, -0.2180462632, 0, 0], rel=0, abs=6e-11)
+
+
 def test_a_step_beyond_the_stable_range_never_settles():
     """The largest eigenvalue at the line is 10.8 there: step 0.4 ends away from it, where rounding decides."""
     options = {"b": -0.5, "g": 1.5, "h": 0.2, "c": 0.5, "free": "a,b,g,h", "cost": "zero_sum"}
@@ -210,19 +262,29 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize("cost", COUNTS)
-def test_200_random_starts_end_as_counted(cost):
+def ends_of_200_starts(cost, policy="allow"):
     rng = np.random.default_rng(2021)
     a, b, g, h = (rng.uniform(low, 3, 200) for low in (0.2, -3, 0.2, -3))
-    model = tussle.models.erf_lsgan(a=1.0, b=0.0, g=1.0, h=0.0, c=1.0, free="a,b,g,h", cost=cost)
+    model = tussle.models.erf_lsgan(a=1.0, b=0.0, g=1.0, h=0.0, c=1.0, free="a,b,g,h", cost=cost, policy=policy)
     method = tussle.Map(tussle.Field(model.game), tussle.simultaneous(tussle.sgd(STEP)))
     starts = (np.stack([g, h], axis=1), np.stack([a, b], axis=1))
-    end = tussle.run(method, starts, 1500, keep=Keep.ends()).end
+    return model, tussle.run(method, starts, 1500, keep=Keep.ends()).end
+
+
+@pytest.mark.parametrize("cost", COUNTS)
+def test_200_random_starts_end_as_counted(cost):
+    model, end = ends_of_200_starts(cost)
     which = classes(*corners(model.game, end))
     near = np.abs(end[:, 2:]).max(axis=1) < 1e-3
     found = {name: int(np.sum(which == k)) for k, name in enumerate(CLASSES)}
     found |= {"line": int(near.sum()), "plateau": int(np.sum(which < 4))}
     assert {k: found[k] for k in COUNTS[cost]} == COUNTS[cost]
+
+
+def test_some_slopes_of_the_discriminator_cross_zero_unless_they_are_kept_from_it():
+    slopes = ends_of_200_starts("paper")[1][:, 2]
+    assert slopes.min() == printed("-0.78")
+    assert ends_of_200_starts("paper", policy="project")[1][:, [0, 2]].min() >= 1e-6
 
 
 # Two routes -----------------------------------------------------------------------------------------------------------

@@ -210,7 +210,6 @@ def test_gradients_and_hessians_of_other_laws_agree_with_30_digits(name):
         assert np.abs(to_numpy(bends)[:, [0, 0, 1], [0, 1, 1]] - wanted[:, 3:]).max() < 5e-14
 
 
-@pytest.mark.xfail(strict=True, reason="64 nodes are too few for the wide window of shapes from 6 on")
 @pytest.mark.parametrize(("shape", "a", "b"), [(6, 1.08, -8.4), (8, 1.08, -9.56), (12, 1.38, -9.91)])
 def test_erlang_laws_of_large_shape_agree_with_30_digits(shape, a, b):
     with mpmath.workdps(30):

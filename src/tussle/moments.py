@@ -34,7 +34,8 @@ DEPTH = 42.0  # e^-42 = 6e-19
 class Shape(NamedTuple):
     """A standard law on [0, end] (or on the line, if `even`): density and survival function in their stable form.
 
-    Both are exp(-linear u - quadratic u^2) times a factor without exponentials.
+    Both are exp(-linear u - quadratic u^2) times a factor without exponentials. Windows end where the exponential is
+    below e^-depth of its peak; `finer` multiplies the number of nodes on them.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Shape(NamedTuple):
     survival: Callable[[Array], Array]
     even: bool = False
     depth: float = DEPTH
+    finer: int = 1
 
 
 def _ones(u: Array) -> Array:
@@ -71,7 +73,9 @@ def erlang(k: int = 1) -> Shape:
     def survival(u: Array) -> Array:
         return sum((u**j / math.factorial(j) for j in range(1, k)), _ones(u))
 
-    return Shape(f"erlang {k}", math.inf, 1.0, 0.0, density, survival, depth=DEPTH + 4.0 * (k - 1))
+    # The window grows with k, and the nodes with the window.
+    depth, finer = DEPTH + 4.0 * (k - 1), 1 + (k - 1) // 4
+    return Shape(f"erlang {k}", math.inf, 1.0, 0.0, density, survival, depth=depth, finer=finer)
 
 
 EXPONENTIAL = erlang(1)
@@ -145,7 +149,7 @@ def _nodes(shape: Shape, a: Array, b: Array, low: float, high: float, count: int
 
     left = xp.maximum(low, peak - reach(-steep))
     right = xp.minimum(high, peak + reach(steep))
-    points, weights = gauss(count)
+    points, weights = gauss(count * shape.finer)
     width = (right - left)[..., None]
     u = jax.lax.stop_gradient(left[..., None] + width * points)
     return u, jax.lax.stop_gradient(width * weights)

@@ -68,10 +68,10 @@ def erlang(k: int = 1) -> Shape:
     """Return the sum of k standard exponential variables; k = 1 is the exponential law itself."""
 
     def density(u: Array) -> Array:
-        return u ** (k - 1) / math.factorial(k - 1) if k > 1 else _ones(u)
+        return u ** (k - 1) / float(math.factorial(k - 1)) if k > 1 else _ones(u)
 
     def survival(u: Array) -> Array:
-        return sum((u**j / math.factorial(j) for j in range(1, k)), _ones(u))
+        return sum((u**j / float(math.factorial(j)) for j in range(1, k)), _ones(u))
 
     # The window grows with k, and the nodes with the window.
     depth, finer = DEPTH + 4.0 * (k - 1), 1 + (k - 1) // 4

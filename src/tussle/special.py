@@ -21,6 +21,7 @@ from tussle.autodiff import Array, array, jax_engine
 ROOT_PI = 1.7724538509055160273
 ROOT_2 = 1.4142135623730950488
 CENTER = 3.75  # of the variable t = (x - CENTER) / (x + CENTER), which maps [0, inf) to [-1, 1)
+EQUATION = 1.5  # below it, the slope of erfcx is taken from erfcx' = 2 x erfcx - 2 / sqrt pi
 
 
 @functools.cache
@@ -36,12 +37,12 @@ def erf(x: Array) -> Array:
 
 
 def erfc(x: Array) -> Array:
-    """Return 1 - erf(x); relative error below 1e-16 (2 + x^2), 0 where it is below the smallest number."""
+    """Return 1 - erf(x); relative error below 5e-16 (2 + x^2), 0 where it is below the smallest number."""
     return jax_engine().scipy.special.erfc(x)
 
 
 def rise(u: Array) -> Array:
-    """Return D0(u) = (1 + erf u) / 2, the error-function discriminator; relative error below 1e-16 (2 + u^2)."""
+    """Return D0(u) = (1 + erf u) / 2, the error-function discriminator; relative error below 5e-16 (2 + u^2)."""
     return 0.5 * erfc(-u)
 
 
@@ -74,16 +75,37 @@ def _clenshaw(coefficients: np.ndarray, t: Array) -> Array:
 
 
 def erfcx(x: Array) -> Array:
-    """Return exp(x^2) erfc(x); relative error below 2e-15 for x >= 0, below 1e-15 (2 + x^2) for x < 0."""
-    xp = jax_engine().numpy
-    x = array(x)
-    size = xp.abs(x)
-    far = size > 1e15
-    near = xp.where(far, 1.0, size)
-    inside = _clenshaw(_erfcx_series(), (near - CENTER) / (near + CENTER)) / (1 + 2 * near)
-    positive = xp.where(far, 1 / (ROOT_PI * xp.where(far, size, 1.0)), inside)
-    capped = xp.where(x < 0, xp.maximum(x, -27.0), 0.0)  # exp(27^2) is beyond the largest number already
-    return xp.where(x < 0, 2 * xp.exp(capped * capped) - positive, positive)
+    """Return exp(x^2) erfc(x); relative error below 3e-15 for x >= 0, below 1e-15 (2 + x^2) for x < 0."""
+    return _erfcx()(array(x))
+
+
+@functools.cache
+def _erfcx() -> Callable[[Array], Array]:
+    jax = jax_engine()
+    xp = jax.numpy
+
+    def plain(x: Array) -> Array:
+        size = xp.abs(x)
+        far = size > 1e15
+        near = xp.where(far, 1.0, size)
+        inside = _clenshaw(_erfcx_series(), (near - CENTER) / (near + CENTER)) / (1 + 2 * near)
+        positive = xp.where(far, 1 / (ROOT_PI * xp.where(far, size, 1.0)), inside)
+        capped = xp.where(x < 0, xp.maximum(x, -27.0), 0.0)  # exp(27^2) is beyond the largest number already
+        return xp.where(x < 0, 2 * xp.exp(capped * capped) - positive, positive)
+
+    @jax.custom_jvp
+    def function(x: Array) -> Array:
+        return plain(x)
+
+    def derivative(at: Any, moves: Any) -> tuple[Array, Array]:
+        # By its equation where nothing cancels; the derivative of the series is worse near 0 and better far out.
+        (x,), (dx,) = at, moves
+        near, far = xp.minimum(x, EQUATION), xp.maximum(x, EQUATION)
+        slope = jax.jvp(plain, (far,), (xp.ones_like(far),))[1]
+        return function(x), xp.where(x < EQUATION, 2 * near * function(near) - 2 / ROOT_PI, slope) * dx
+
+    function.defjvp(derivative)
+    return function
 
 
 def log_erfc(x: Array) -> Array:

@@ -43,7 +43,10 @@ def test_the_best_label_discriminator_in_closed_form(row):
     assert mao_optimum(float(g), float(h), float(c)) == printed(value)
 
 
-@pytest.mark.parametrize(("g", "h", "c"), [(1.5, -2.0, 0.5), (1.5, 1.4, 0.5), (0.35, -0.13, 4.04), (2.0, 0.0, 0.5)])
+@pytest.mark.parametrize(
+    ("g", "h", "c"),
+    [(1.5, -2.0, 0.5), (1.5, 1.4, 0.5), (0.35, -0.13, 4.04), (2.0, 0.0, 0.5), (1.0, 0.5, 0.5 + 1e-12)],
+)
 def test_closed_forms_and_quadrature_agree(g, h, c):
     closed = shifted_exponentials(g, h, c)
     numeric = between(tussle.Exponential(c), tussle.Located(tussle.Exponential(), h, g))

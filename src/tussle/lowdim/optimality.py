@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tussle.autodiff import float64
 from tussle.laws import Erlang, Located, Mixture, Normal, Rayleigh, Uniform, composite
 from tussle.lowdim.plateau import values
 from tussle.models.erf_lsgan import ErfLSGAN
@@ -152,18 +153,17 @@ def mao_optimum(g: float, h: float, c: float) -> float:
         >>> round(mao_optimum(1.5, -2.0, 0.5), 15)
         0.206182917641816
     """
-    from scipy.special import hyp2f1
+    from tussle.lowdim.closed import hypergeometric
 
     x0, d = max(0.0, h), 1 / g - c
     at = h / g - math.log(g * c) - d * x0  # log K'
     if abs(d) * max(g, 1 / c) < 1e-9:
         return _survive(x0, h, g) / (1 + math.exp(at))
-    # 2F1(1, s; 1 + s; -z): for large z by its own transformation, inside SciPy.
-    if d > 0:
-        s = 1 / (g * d)
-        return float(_survive(x0, h, g) * hyp2f1(1.0, s, 1 + s, -math.exp(at)))
-    s = c / -d
-    return float(_survive(x0, 0.0, 1 / c) * hyp2f1(1.0, s, 1 + s, -math.exp(-at)))
+    # The library's own 2F1(1, s; 1 + s; -z): SciPy's loses digits where s is near a whole number.
+    with float64():
+        if d > 0:
+            return _survive(x0, h, g) * float(hypergeometric(1 / (g * d), math.exp(at)))
+        return _survive(x0, 0.0, 1 / c) * float(hypergeometric(c / -d, math.exp(-at)))
 
 
 # Any two laws of one dimension, by quadrature -----------------------------------------------------------------------

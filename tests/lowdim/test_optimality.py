@@ -40,7 +40,7 @@ def test_the_published_table_of_certificates(key):
 )
 def test_the_best_label_discriminator_in_closed_form(row):
     g, h, c, value = row.split()
-    assert mao_optimum(float(g), float(h), float(c)) == printed(value)
+    assert mao_optimum(float(g), float(h), float(c)) == printed(value, 2.0)  # the 15th digit is at rounding
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ function call them within `tussle.float64()`.
 >>> from tussle import special
 >>> with tussle.float64():
 ...     print(f"{special.owens_t(0.5, 1.0):.12f} {special.erfcx(30.0):.12f}")
-0.106671095962 0.018795888862
+0.106671062961 0.018795888861
 """
 
 import functools

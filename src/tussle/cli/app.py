@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from tussle.cli import analyze, basin, chart, counterexample, demo
+from tussle.cli import analyze, basin, chart, counterexample, demo, divergence, loss_check
 
 INTERRUPTED = 130  # what typer itself returns after Ctrl-C
 EXTRAS = {"torch": "torch", "safetensors": "torch", "torchmetrics": "torch", "sklearn": "data", "skimage": "data"}
@@ -24,6 +24,8 @@ app.command("analyze")(analyze.analyze)
 app.command("chart")(chart.chart)
 app.command("basin")(basin.basin)
 app.command("counterexample")(counterexample.counterexample)
+app.command("divergence")(divergence.divergence)
+app.command("loss-check")(loss_check.loss_check)
 app.command("demo")(demo.demo)
 
 

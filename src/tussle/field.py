@@ -11,6 +11,7 @@ import numpy as np
 
 from tussle.autodiff import Array, compiled, float64, gradient, is_torch, to_numpy, vectorized
 from tussle.game import AbstractGame, Point, as_point, joined, placed, replaced, split
+from tussle.gan import GAN
 from tussle.records import record, static
 
 
@@ -44,7 +45,8 @@ class Field:
     def player(self, player: int, point: Point, batch: Any = None) -> Array:
         """Return the velocity of one player, shape of its vector."""
         batch = placed(self.game.expectation(), point[0]) if batch is None else batch
-        return -gradient(lambda x: self.game.loss(player, replaced(point, player, x), batch), point[player])
+        loss = self.game.own_loss if isinstance(self.game, GAN) else self.game.loss
+        return -gradient(lambda x: loss(player, replaced(point, player, x), batch), point[player])
 
     def __call__(self, point: Point, batch: Any = None) -> Point:
         """Return the velocities of all players at a point of JAX arrays or PyTorch tensors."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tussle import checks
-from tussle.autodiff import Array, namespace
+from tussle.autodiff import Array, namespace, pullback, stop
 from tussle.game import Pair, Point, Stream, scalar
 from tussle.laws import Normal, Uniform
 from tussle.losses import Loss
@@ -120,24 +120,64 @@ class GAN:
 
     def loss(self, player: int, point: Point, batch: Batch) -> Array:
         """Return the generator's (0) or the discriminator's (1) loss."""
+        if player == 1 and self.penalties:
+            return scalar(self._penalized(point, batch))
         real, fake = self.scores(point, batch)
-        if player == 0:
-            return scalar(self.loss_function.generator(real.points, fake.points, real.weights, fake.weights))
-        total = self.loss_function.critic(real.points, fake.points, real.weights, fake.weights)
-        return scalar(total + self.penalty(point, batch)) if self.penalties else scalar(total)
+        side = self.loss_function.generator if player == 0 else self.loss_function.critic
+        return scalar(side(real.points, fake.points, real.weights, fake.weights))
+
+    def own_loss(self, player: int, point: Point, batch: Batch) -> Array:
+        """Return a player's loss, for its own derivatives: what does not depend on its parameters may be left out.
+
+        A plain loss of the generator is read on fakes alone. That spares the critic a pass over the real data.
+        """
+        if player == 1 or self.loss_function.coupling != "plain":
+            return self.loss(player, point, batch)
+        theta, psi = point
+        fake = self._noisy(self.fakes(theta, batch), batch.noise_fake)
+        out = self.logits(psi, fake.points)
+        return scalar(self.loss_function.generator(stop(out), out, fake.weights, fake.weights))
 
     def penalty(self, point: Point, batch: Batch) -> Array:
         """Return the sum of the penalties on the critic."""
         theta, psi = point
-        where = {p.place for p in self.penalties}
-        fake = self.fakes(theta, batch) if where & {"fake", "interpolates"} else batch.real
+        fake = self.fakes(theta, batch) if self._where & {"fake", "interpolates"} else batch.real
+        return self._sum(psi, batch, fake, {})
 
-        def critic(x: Array) -> Array:
-            return self.logits(psi, x)
+    @property
+    def _where(self) -> set[str]:
+        return {p.place for p in self.penalties}
 
-        places = [p.points(batch.real, fake, batch.mix, batch.shift) for p in self.penalties]
-        values = [p.value(critic, nodes) for p, nodes in zip(self.penalties, places, strict=True)]
-        return sum(values[1:], values[0])
+    def _penalized(self, point: Point, batch: Batch) -> Array:
+        """Return the critic's loss with its penalties; slopes where the scores are read come of the same pass."""
+        theta, psi = point
+        real, fake = batch.real, self.fakes(theta, batch)
+        if self.noise is not None:
+            scores = [self._noisy(x, noise) for x, noise in ((real, batch.noise), (fake, batch.noise_fake))]
+            outs, slopes = [self.logits(psi, x.points) for x in scores], {}
+        else:
+            outs, slopes, scores = [], {}, [real, fake]
+            for place, nodes in (("real", real), ("fake", fake)):
+                if place not in self._where:
+                    outs.append(self.logits(psi, nodes.points))
+                    continue
+                out, pull = pullback(lambda x: self.logits(psi, x), nodes.points)
+                outs.append(out)
+                slopes[place] = pull(namespace(out).ones_like(out))
+        total = self.loss_function.critic(*outs, *(x.weights for x in scores))
+        return total + self._sum(psi, batch, fake, slopes)
+
+    def _sum(self, psi: Array, batch: Batch, fake: Nodes, slopes: dict[str, Array]) -> Array:
+        """Return the sum of the penalties, given the critic's slopes at the places where they are known."""
+        total = None
+        for p in self.penalties:
+            nodes = p.points(batch.real, fake, batch.mix, batch.shift)
+            if p.place in slopes:
+                value = p.of_slopes(slopes[p.place], nodes)
+            else:
+                value = p.value(lambda x: self.logits(psi, x), nodes)
+            total = value if total is None else total + value
+        return total
 
     def project(self, player: int, x: Array) -> Array:
         """Clip the critic's parameters where a clip is set."""

@@ -56,9 +56,12 @@ class Penalty:
 
     def value(self, critic: Callable[[Array], Array], nodes: Nodes) -> Array:
         """Return the penalty of a critic (a batch of inputs -> one number each) at nodes."""
-        slope = input_gradient(critic, nodes.points)
-        xp = namespace(slope)
-        square = xp.sum(xp.reshape(slope * slope, (slope.shape[0], math.prod(slope.shape[1:]))), axis=1)
+        return self.of_slopes(input_gradient(critic, nodes.points), nodes)
+
+    def of_slopes(self, slopes: Array, nodes: Nodes) -> Array:
+        """Return the penalty of the critic's gradients at nodes, shape of the points."""
+        xp = namespace(slopes)
+        square = xp.sum(xp.reshape(slopes * slopes, (slopes.shape[0], math.prod(slopes.shape[1:]))), axis=1)
         if not self.one_sided and self.center == 0:
             return 0.5 * self.weight * nodes.mean(square)
         excess = safe_sqrt(square) - self.center

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tussle import data as data
     from tussle import divergences as divergences
     from tussle import lowdim as lowdim
+    from tussle import metrics as metrics
     from tussle import models as models
     from tussle import nash as nash
     from tussle import networks as networks
@@ -155,6 +156,7 @@ _rooms = (
     "data",
     "divergences",
     "lowdim",
+    "metrics",
     "models",
     "nash",
     "networks",

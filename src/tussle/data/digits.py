@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 
 from tussle import checks
+from tussle.data.base import DataSet
+from tussle.data.splits import split_set
 from tussle.records import record, static
 
 
@@ -64,6 +66,27 @@ def digits(share: float = 0.2, seed: int = 0) -> Digits:
     cut = round(share * len(labels))
     kept, rest = order[:cut], order[cut:]
     return Digits(Images(images[rest], labels[rest]), Images(images[kept], labels[kept]))
+
+
+def digit_set(
+    held_out: float, seed: int, *, flip: bool = False, dequantize: bool = False, limit: int | None = None
+) -> DataSet:
+    """Return the digits as a data set, (1, 8, 8); the split is that of `digits(held_out, seed)`."""
+    images, labels = _loaded()
+    return split_set(
+        "digits",
+        (8 * (images + 1)).astype(np.uint8),
+        held_out=held_out,
+        seed=seed,
+        source="1,797 handwritten digits (Alpaydin, Kaynak 1998) of 17 gray levels that come with scikit-learn.",
+        labels=labels,
+        classes=10,
+        class_names=[str(k) for k in range(10)],
+        levels=17,
+        flip=flip,
+        dequantize=dequantize,
+        limit=limit,
+    )
 
 
 def _loaded() -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ READERS = {
 # Who may name an engine: a file, or a folder with all that is in it.
 ENGINES = {
     "jax": {"autodiff"},
-    "torch": {"autodiff", "data", "networks", "training"},
+    "torch": {"autodiff", "data", "metrics", "networks", "training"},
 }
 
 

@@ -214,3 +214,25 @@ def test_a_stream_that_is_too_short_is_refused():
 def test_a_lookahead_does_not_step_beyond_where_it_looked():
     with pytest.raises(ValueError, match=r"`alpha` is 2\.0; it is a share of the way and at most 1"):
         tussle.lookahead(tussle.simultaneous(tussle.sgd(0.1)), 2, 2.0)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_long_average_in_float32_is_not_lost_to_rounding(library):
+    """1,000 steps toward 1 + 1e-4 from 1 with decay 0.9999, against the closed form; plain float32 stands still."""
+
+    from tussle.autodiff import array, to_numpy
+    from tussle.game import Game
+
+    far = 1 + 1e-4
+    game = Game(lambda x, y: ((x * 0).sum(), (y * 0).sum()))
+    rule = tussle.averaging(tussle.simultaneous(tussle.sgd(0.1)), 0.9999)
+    like = torch.zeros(1) if library == "torch" else None
+    make = lambda v: torch.tensor([v], dtype=torch.float32) if like is not None else array(np.array([v], np.float32))
+    method = tussle.Map(tussle.Field(game), rule)
+    state = method.init((make(1.0), make(1.0)))
+    point = (make(far), make(far))
+    for _ in range(1000):
+        _, state, _ = method.step(point, state)
+    expected = float(np.float32(far)) + (1 - float(np.float32(far))) * 0.9999**1000
+    assert float(to_numpy(rule.average(state)[0])[0]) == pytest.approx(expected, abs=2e-7)
+    assert abs(expected - 1) > 9e-6

@@ -13,7 +13,7 @@ h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .5rem; }
 h2 { font-size: 1.35rem; margin: 3rem 0 .5rem; border-top: 1px solid %(line)s; padding-top: 1.5rem; }
 p { max-width: 46rem; } .lead { font-size: 1.1rem; color: %(quiet)s; }
 table { border-collapse: collapse; width: 100%%; font-variant-numeric: tabular-nums; font-size: .92rem; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; } pre { overflow-x: auto; font-size: .85rem; }
 th, td { text-align: left; padding: .45rem .8rem .45rem 0; border-bottom: 1px solid %(line)s; vertical-align: top; }
 th { color: %(quiet)s; font-weight: 600; white-space: nowrap; }
 figure { margin: 0; min-width: 0; } figure img { width: 100%%; height: auto; display: block; border-radius: 6px; }

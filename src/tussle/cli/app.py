@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from tussle.cli import analyze, basin, chart, counterexample, demo, divergence, loss_check
+from tussle.cli import analyze, assumptions, basin, chart, counterexample, demo, divergence, loss_check, train
 
 INTERRUPTED = 130  # what typer itself returns after Ctrl-C
 EXTRAS = {"torch": "torch", "safetensors": "torch", "torchmetrics": "torch", "sklearn": "data", "skimage": "data"}
@@ -24,8 +24,10 @@ app.command("analyze")(analyze.analyze)
 app.command("chart")(chart.chart)
 app.command("basin")(basin.basin)
 app.command("counterexample")(counterexample.counterexample)
+app.command("assumptions")(assumptions.assumptions)
 app.command("divergence")(divergence.divergence)
 app.command("loss-check")(loss_check.loss_check)
+app.command("train")(train.train)
 app.command("demo")(demo.demo)
 
 

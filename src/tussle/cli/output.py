@@ -195,3 +195,38 @@ def progress() -> Iterator[Callable[[str, float], None]]:
             bar.update(tasks[task], completed=share)
 
         yield tick
+
+
+@contextmanager
+def training(name: str, total: int, done: int, quiet: bool) -> Iterator[Callable[[int, int, Any], None]]:
+    """Show how far a training run is, with its rate and the time that is left; in a pipe, now and then a line.
+
+    Yields:
+        `told(step, total, line)` with the steps taken and the last line of the log.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    shown = not quiet and console.is_terminal
+    with Progress(
+        *columns, TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[words]}"), console=console,
+        disable=not shown,
+    ) as bar:  # fmt: skip
+        task = bar.add_task(name, total=total, completed=done, rate="", words="")
+
+        def told(step: int, total: int, line: Any) -> None:
+            speed = bar.tasks[0].speed
+            rate = "" if not speed else f"{speed:.3g} steps/s"
+            words = "" if not line else f"G {line['loss/generator']:.3g}  D {line['loss/discriminator']:.3g}"
+            bar.update(task, completed=step, total=total, rate=rate, words=words)
+
+        yield told

@@ -37,7 +37,8 @@ class Setup:
         numbers: the scheduled numbers.
         data: the data set, or None for a model of the library.
         network: the players as networks, or None.
-        twin: the method on the PyTorch modules that a dense network stands for, or None.
+        twin: the method that probes read where it is another: on the PyTorch modules that a dense network stands for, or
+            on one process's game.
     """
 
     recipe: Recipe = static()
@@ -278,7 +279,11 @@ def _ready(found: Recipe, engine: str, game: GAN, start: Point, data: Any, netwo
     weights = [_weight(part, shape, found, game.loss_function) for part in found.penalties]
     numbers = _scheduled(found, weights)
     method = _method(game, found, engine)
-    twin = None if engine == "torch" or network is None else _method(network.network.game, found, engine)
+    twin = None
+    if network is not None and engine == "jax":
+        twin = _method(network.network.game, found, "alone")
+    elif _distributed():
+        twin = _method(game, found, "alone")
     made = Setup(found, engine, game, start, method, numbers, data, network, twin)
     made.map(0)
     if engine == "torch" and (found.run.micro is not None or _distributed()):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tussle.autodiff import is_torch
 from tussle.game import Point
 from tussle.gan import GAN
 from tussle.records import rebuild
@@ -45,9 +46,10 @@ class Probing:
             from tussle.networks.dense import to_torch
 
             method = self.setup.twin(values)
-            before, point, velocity = to_torch(before), to_torch(point), to_torch(velocity)
-            arrays, pattern = flattened(state)
-            state = rebuilt(pattern, arrays, point[0])
+            if not is_torch(point[0]):
+                before, point, velocity = to_torch(before), to_torch(point), to_torch(velocity)
+                arrays, pattern = flattened(state)
+                state = rebuilt(pattern, arrays, point[0])
         found = self.probes.read(step, method, before, point, velocity, state, first_batch(batch), kept)
         return {f"probe/{name}": value for name, value in found.items()}
 

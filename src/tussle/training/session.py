@@ -269,7 +269,7 @@ class Session:
     def _probed(self, before: Point, moved: Advanced, batch: Any) -> dict[str, Any]:
         """Return what the probes read, where they are due."""
         log, step = self.recipe.log, self.step
-        if not (self._due(log.probe_every) or self._due(log.eigen_every)):
+        if not (self.place.first and (self._due(log.probe_every) or self._due(log.eigen_every))):
             return {}
         return self.probing.read(step, before, self.point, moved.velocity, self.state, batch)
 

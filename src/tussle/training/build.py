@@ -37,8 +37,8 @@ class Setup:
         numbers: the scheduled numbers.
         data: the data set, or None for a model of the library.
         network: the players as networks, or None.
-        twin: the method that probes read where it is another: on the PyTorch modules that a dense network stands for, or
-            on one process's game.
+        twin: the method that probes read where it is another: on the modules that a dense network stands for, or on
+            one process's game.
     """
 
     recipe: Recipe = static()

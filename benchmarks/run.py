@@ -15,7 +15,7 @@ from measure import Row, machine
 
 BENCHMARKS = (
     "many_starts", "memory", "one_start", "stability_chart", "command_line", "network_product", "plateau_map",
-    "erf_moments",
+    "erf_moments", "divergences", "assumption_ledger", "data_loading", "probes", "mlp_training",
 )  # fmt: skip
 COLUMNS = ("benchmark", "ours", "reference", "ratio", "target", "met?")
 

@@ -23,7 +23,7 @@ SMALL = (
 )  # fmt: skip
 RUN = """
 import sys
-from tussle.training.recipe import changed, checked, recipe, setting
+from tussle.training.recipes import changed, checked, recipe, setting
 from tussle.training.session import train_recipe
 name, out, *settings = sys.argv[1:]
 document = recipe(name).document()

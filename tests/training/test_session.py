@@ -15,7 +15,7 @@ import torch
 from tussle.training import checkpoints
 from tussle.training.checkpoints import Checkpoint
 from tussle.training.folder import RunFolder
-from tussle.training.recipe import recipe
+from tussle.training.recipes import recipe
 from tussle.training.session import Session, train_recipe
 
 TINY = {
@@ -42,7 +42,12 @@ def same(first, second):
     return logs[0] == logs[1] and states[0] == states[1]
 
 
-@pytest.mark.parametrize(("make", "cut"), [(digits, 1), (digits, 5), (digits, 8), (ring, 5)])
+def dirac(**changes):
+    """An exact model under JAX, in float64."""
+    return recipe("dirac-noise", **{"run__steps": 12, "log__every": 3, "log__checkpoint_every": 4, **changes})
+
+
+@pytest.mark.parametrize(("make", "cut"), [(digits, 1), (digits, 5), (digits, 8), (ring, 5), (dirac, 5)])
 def test_a_run_cut_anywhere_equals_one_that_never_stopped(make, cut, tmp_path):
     train_recipe(make(), tmp_path / "whole")
     train_recipe(make(run__steps=cut), tmp_path / "cut")

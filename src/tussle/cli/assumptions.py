@@ -59,13 +59,7 @@ def assumptions(
     request = Request(model, loss, noise=noise, settings=tuple(settings or ()), case=case, free=free, cost=cost)
     with output.waiting("measuring", as_json), own.blamed(model):
         found = _found(request, point, samples, seed)
-    document = found.to_json()
-    paths = [] if out is None else _drawn(found, document, out, theme)
-    if as_json:
-        typer.echo(output.document(document))
-        return
-    _table(found)
-    output.pictures(paths)
+    _shown(found, out, theme, as_json)
 
 
 # Ledgers ----------------------------------------------------------------------------------------------------------
@@ -150,6 +144,16 @@ def _of_a_run(request: Request, point: str | None, samples: int | None) -> Any:
 
 
 # What is shown ----------------------------------------------------------------------------------------------------
+
+
+def _shown(found: Any, out: Path | None, theme: str, as_json: bool) -> None:
+    document = found.to_json()
+    paths = [] if out is None else _drawn(found, document, out, theme)
+    if as_json:
+        typer.echo(output.document(document))
+        return
+    _table(found)
+    output.pictures(paths)
 
 
 def _drawn(found: Any, document: dict[str, Any], out: Path, theme: str) -> list[Path]:

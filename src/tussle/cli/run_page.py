@@ -163,7 +163,7 @@ def _cost(ended: Any) -> str:
 
 
 def _recipe(found: Any) -> str:
-    from tussle.training.recipe import written
+    from tussle.training.recipes import written
 
     source = report.paragraph(f"Source: {found.source}") if found.source else ""
     return f"{source}<pre>{html.escape(written(found))}</pre>"

@@ -32,7 +32,7 @@ def train(
     tussle train digits-quick --out digits --set loss.name=rp-logistic. On several devices:
     torchrun --nproc-per-node 2 -m tussle train RECIPE.toml --out RUN.
     """
-    from tussle.training.recipe import written
+    from tussle.training.recipes import written
 
     if listed:
         _list(as_json)
@@ -56,8 +56,8 @@ def _recipe(
     source: str | None, out: Path | None, steps: int | None, seed: int | None, settings: list[str], resume: bool
 ) -> Any:
     from tussle.training.folder import RunFolder
-    from tussle.training.recipe import changed, checked, setting
-    from tussle.training.recipe import recipe as read
+    from tussle.training.recipes import changed, checked, setting
+    from tussle.training.recipes import recipe as read
 
     if source is None and (not resume or out is None):
         message = "`PRESET` is missing; give a preset (tussle train --list) or a recipe's file, or --resume --out RUN."
@@ -73,7 +73,7 @@ def _recipe(
 
 
 def _list(as_json: bool) -> None:
-    from tussle.training.recipe import preset_names, recipe
+    from tussle.training.recipes import preset_names, recipe
 
     found = {name: recipe(name) for name in preset_names()}
     if as_json:

@@ -17,7 +17,7 @@ from tussle.paces import PACES
 from tussle.penalties import PENALTIES
 from tussle.records import rebuild, record, static
 from tussle.training.gamma import automatic_gamma
-from tussle.training.recipe import Named, Number, Penalty, Recipe, Schedule
+from tussle.training.recipes import Named, Number, Penalty, Recipe, Schedule
 
 Values = Mapping[str, Any]
 PLAIN_RULES = ("simultaneous", "extragradient", "optimistic", "competitive")

@@ -18,8 +18,8 @@ import numpy as np
 
 from tussle.training import checkpoints
 from tussle.training.checkpoints import Checkpoint, written
-from tussle.training.recipe import Recipe, differences, recipe
-from tussle.training.recipe import written as toml
+from tussle.training.recipes import Recipe, differences, recipe
+from tussle.training.recipes import written as toml
 
 FREE = ("run.steps", "run.device", "run.threads", "log.", "metrics.", "name", "about", "source")
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tussle import checks
-from tussle.training.recipe import Recipe
+from tussle.training.recipes import Recipe
 
 MODES = ("modes", "quality", "mode_kl", "mode_reverse_kl")
 FEATURED = ("precision", "recall", "density", "coverage", "frechet", "fid", "kid", "classifier_score", "birthday")

@@ -1,6 +1,6 @@
 """Many runs at once: one method from many starts and seeds, or over many rates and weights, in compiled loops.
 
-The lanes of a group are one program, mapped over its arrays, and the groups are shared between threads. A lane equals
+The lanes of a group are one program, mapped over its arrays; groups are shared between threads. A lane equals
 its own single run to rounding, not bit for bit: a product of matrices that is mapped over lanes is another routine,
 which adds in another order. For the same reason a run repeats bit for bit only with the same number of lanes.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from tussle import checks
 from tussle.autodiff import jax_engine, leaves, to_numpy, tree_map
 from tussle.endings import Ending
-from tussle.game import Pair, Point, reading
+from tussle.game import Pair, Point, reading, sizes_of
 from tussle.gan import GAN
 from tussle.map import Map
 from tussle.records import record as frozen
@@ -28,7 +28,7 @@ from tussle.training.compiled import BAD, Method, held, kind_of, precision, step
 
 CHUNK = 64  # batches that a group holds at a time
 WIDE = 8  # lanes of a group, at most
-SAMPLES = 1024  # samples of its batches together, at most: their activations stay in a core's cache
+WORK = 1 << 21  # samples x parameters of its lanes together, at most: beyond it lanes gain nothing from one another
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -117,7 +117,7 @@ def train_many(
     checks.count("every", every)
     draw = batches if callable(batches) else game.sampler(batches).streams(first.rule.readings)
     work, clock = _Work(map, first, draw, steps, every, taken), _Clock(progress)
-    groups = _groups(lanes, _size(draw(_seed_of(seeds, 0), taken)))
+    groups = _groups(lanes, _size(draw(_seed_of(seeds, 0), taken)) * sum(sizes_of(starts)))
     clock.total = max(len(groups) * steps, 1)
     parts = [(tree_map(lambda a, k=k: np.asarray(a)[k], (starts, states, numbers)), _chosen(seeds, k)) for k in groups]
     done = _shared(work, clock, tuple((record or {}).items()), parts)
@@ -176,9 +176,9 @@ def _size(batch: Any) -> int:
     return max((len(x) for x in leaves(batch)), default=1)
 
 
-def _groups(lanes: int, size: int) -> list[np.ndarray]:
+def _groups(lanes: int, work: int) -> list[np.ndarray]:
     """Return the lanes of each group, all groups of one size; the last lane fills up the last."""
-    wide = min(max(SAMPLES // size, 1), WIDE, lanes)
+    wide = min(max(WORK // work, 1), WIDE, lanes)
     count = -(-lanes // wide)
     return list(np.minimum(np.arange(count * wide), lanes - 1).reshape(count, wide))
 
@@ -267,7 +267,9 @@ def _walk_lanes(
     def body(carry: Any) -> Any:
         k, lanes = carry
         batch = tree_map(lambda a: a[k], buffer)
-        return k + 1, jax.vmap(one, in_axes=(0, None if shared else 0, 0))(numbers, batch, lanes)
+        return k + 1, mapped(numbers, batch, lanes)
+
+    mapped = _mapped(one, (True, not shared, True), len(start[0]))
 
     def go_on(carry: Any) -> Any:
         return (carry[0] < count) & jax.numpy.any(carry[1][1] == 0)
@@ -299,7 +301,20 @@ def _gauge_lanes(
         }
         return found | {"extra": {name: xp.asarray(function(point, batch)) for name, function in extra}}
 
-    return jax.vmap(one, in_axes=(0, 0, None if shared else 0, 0))(point, velocity, batch, numbers)
+    return _mapped(one, (True, True, not shared, True), len(point[0]))(point, velocity, batch, numbers)
+
+
+def _mapped(function: Callable[..., Any], laned: tuple[bool, ...], lanes: int) -> Callable[..., Any]:
+    """Return a function mapped over the lanes of those arguments that have them; one lane is left the plain program."""
+    jax = jax_engine()
+    if lanes > 1:
+        return jax.vmap(function, in_axes=tuple(0 if has else None for has in laned))
+
+    def alone(*arguments: Any) -> Any:
+        plain = [tree_map(lambda a: a[0], x) if has else x for x, has in zip(arguments, laned, strict=True)]
+        return tree_map(lambda a: a[None], function(*plain))
+
+    return alone
 
 
 def _shared(work: _Work, clock: _Clock, extra: Any, parts: list[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from tussle.training.build import Setup
 from tussle.training.checkpoints import flattened, rebuilt
 from tussle.training.engines import first_batch
 from tussle.training.probes import Probes, probe_names
-from tussle.training.recipe import Recipe
+from tussle.training.recipes import Recipe
 
 
 class Probing:

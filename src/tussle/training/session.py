@@ -8,14 +8,14 @@ bit for bit with the same number of threads.
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from tussle.autodiff import to_numpy
+from tussle.autodiff import float64, is_torch, to_numpy
 from tussle.endings import Ending
 from tussle.game import Point
 from tussle.records import record, static
@@ -30,7 +30,7 @@ from tussle.training.judging import Judging
 from tussle.training.parallel import shared
 from tussle.training.probing import Probing
 from tussle.training.processes import Place, anyone, check_equal, environment, processes
-from tussle.training.recipe import Recipe
+from tussle.training.recipes import Recipe
 from tussle.training.stopping import Stop, stoppable
 from tussle.training.trackers import Tracker, trackers
 
@@ -310,7 +310,8 @@ class Session:
         """Go back to the last checkpoint; a run that died before its first begins anew."""
         if not self.folder.last.is_file():
             return
-        found = checkpoints.load(self.folder.last, self.point[0])
+        with nullcontext() if is_torch(self.point[0]) else float64():
+            found = checkpoints.load(self.folder.last, self.point[0])
         if [len(x) for x in found.point] != [len(x) for x in self.point]:
             message = f"`{self.folder.last}` holds players of other sizes; it is not of this run; take another one."
             raise ValueError(message)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tussle.training.recipe import (
+from tussle.training.recipes import (
     Schedule,
     changed,
     checked,

@@ -263,7 +263,8 @@ def critic_capacity(scene: Scene, best: Optimum | str, seed: int = 0) -> tuple[R
     quadrature = _quadrature(scene, where, found)
     error = found.error + best.error + quadrature + 1e-15 * (1 + abs(found.loss))
     if not math.isfinite(gap) or error > max(gap, best.divergence, ROUNDING):
-        return unknown(3, f"the loss of {scene.loss.name} has no bound within the class", unit), None
+        words = f"the best critic of {scene.loss.name}, or the optimal one, is known too poorly here"
+        return unknown(3, f"{words}: the error {error:.2g} exceeds the gap {gap:.2g}", unit), None
     words = _words(scene, best, found, gap, max(error, ROUNDING))
     extra: dict[str, Any] = {"psi": found.psi.tolist(), "starts": found.starts, "agreeing": found.agreeing}
     extra |= {"class": best.divergence - gap, "optimal": best.divergence, "divergence": best.name}

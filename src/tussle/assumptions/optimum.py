@@ -189,9 +189,12 @@ def cells(m: Masses, count: int) -> tuple[Masses, np.ndarray]:
     The ratio is all that a divergence depends on, so that joining points of one ratio loses nothing.
     """
     order = np.argsort(m.logit, kind="stable")
-    middle = 0.5 * (m.p + m.q)[order]
+    ell = m.logit[order]
+    middle = np.where(np.isfinite(ell), 0.5 * (m.p + m.q)[order], 0.0)
+    share = (np.cumsum(middle) - 0.5 * middle) / max(float(middle.sum()), 1e-300)
+    place = np.minimum(share * count, count - 1).astype(int)
     where = np.empty(len(order), dtype=int)
-    where[order] = np.minimum((np.cumsum(middle) - 0.5 * middle) / middle.sum() * count, count - 1).astype(int)
+    where[order] = np.where(np.isfinite(ell), place, np.where(ell > 0, count, -1))  # where one law is alone
     _, where = np.unique(where, return_inverse=True)
     with np.errstate(divide="ignore"):
         logs = [np.log(np.bincount(where, mass)) for mass in (m.p, m.q)]
@@ -211,12 +214,21 @@ def _by_cells(loss: Loss, kind: Kind | None, known: Named | None, common: Common
     outputs = _finite(found.critic)
     slope = None
     if not is_hinge(loss) and len(outputs) > 2:
-        slope = np.gradient(outputs, np.clip(joined.logit, -FAR, FAR))[where]
+        slope = _differences(outputs, np.clip(joined.logit, -FAR, FAR))[where]
     change = found.divergence if last is None else found.divergence - last.divergence
     text = describe(kind, known, loss)
     error = 2 * abs(change) + found.gap
     blur = 2 * max(jensen_shannon(common.masses) - jensen_shannon(joined), 0.0)
     return Optimum(outputs[where], slope, -found.value, found.divergence, error, text, "cells", blur)
+
+
+def _differences(outputs: np.ndarray, ell: np.ndarray) -> np.ndarray:
+    """Return the slope of outputs in the log ratio by differences; cells of one ratio share theirs."""
+    levels, place = np.unique(ell, return_inverse=True)
+    if len(levels) < 2:
+        return np.zeros(len(ell))
+    mean = np.bincount(place, outputs) / np.bincount(place)
+    return np.gradient(mean, levels)[place]
 
 
 # Transport --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tussle import assumptions as assumptions
     from tussle import conformance as conformance
     from tussle import critics as critics
     from tussle import data as data
@@ -151,6 +152,7 @@ _homes = {
 }
 _home = {name: module for module, names in _homes.items() for name in names.split()}
 _rooms = (
+    "assumptions",
     "conformance",
     "critics",
     "data",

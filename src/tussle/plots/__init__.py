@@ -3,14 +3,19 @@
 No window is opened and nothing global is changed. Each picture comes in a `light` and a `dark` theme.
 """
 
+from tussle.plots.assumptions import assumption_figure
 from tussle.plots.bands import ensemble_bands
 from tussle.plots.basin import basin_map
 from tussle.plots.bifurcation import bifurcation_diagram
 from tussle.plots.chart import stability_chart
+from tussle.plots.divergence import divergence_plot
 from tussle.plots.eigenvalues import eigenvalue_path
 from tussle.plots.path import path_plot
+from tussle.plots.planes import animation, plane_samples
 from tussle.plots.plateaux import plateau_map
 from tussle.plots.portrait import phase_portrait
+from tussle.plots.relativism import collapse_landscape, generator_weights, real_share, relativism_panels, update_weights
+from tussle.plots.relaxations import relaxation_figure
 from tussle.plots.samples import curves, sample_grid
 from tussle.plots.singular import counterexample_figure
 from tussle.plots.spectrum import flow_spectrum, map_spectrum
@@ -20,20 +25,30 @@ from tussle.plots.surface import cost_surface
 __all__ = [
     "THEMES",
     "Theme",
+    "animation",
+    "assumption_figure",
     "basin_map",
     "bifurcation_diagram",
+    "collapse_landscape",
     "cost_surface",
     "counterexample_figure",
     "curves",
+    "divergence_plot",
     "eigenvalue_path",
     "ensemble_bands",
     "flow_spectrum",
+    "generator_weights",
     "map_spectrum",
     "path_plot",
     "phase_portrait",
+    "plane_samples",
     "plateau_map",
+    "real_share",
+    "relativism_panels",
+    "relaxation_figure",
     "sample_grid",
     "save",
     "stability_chart",
     "theme_of",
+    "update_weights",
 ]

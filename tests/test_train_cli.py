@@ -85,3 +85,25 @@ def test_a_wrong_request_is_one_sentence_and_leaves_nothing(arguments, words, tm
     assert words in printed.err
     assert len(printed.err.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_two_processes_of_torchrun_lead_where_one_leads(tmp_path, capsys):
+    import os
+    import subprocess
+    import sys
+
+    import numpy as np
+    from safetensors.numpy import load_file
+
+    steps = ("digits-quick", "--steps", "3", *TINY, "--set", "run.device=cpu")
+    assert train(*steps, "--out", str(tmp_path / "one"), capsys=capsys)[0] == 0
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tussle"]
+    line = [*launch, "train", *steps, "--out", str(tmp_path / "two")]
+    found = subprocess.run(
+        line, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    one, two = (load_file(tmp_path / name / "last.safetensors") for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    for name in one:
+        assert float(np.abs(one[name] - two[name]).max()) < 1e-6, name

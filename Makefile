@@ -13,7 +13,7 @@ export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env lint format types unit doctest examples test check bench demo wheel clean
+.PHONY: help env lint format types unit long doctest examples test check bench demo wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,10 @@ types: $(READY) ## pyright, and every public name with a known type
 
 unit: $(READY) ## the tests, warnings as errors
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+long: $(READY) ## the tests at full size, and 50 runs killed at random moments; takes an hour
+	$(ONE_THREAD) TUSSLE_LONG=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/python scripts/check_resume.py 50
 
 doctest: $(READY) ## the examples in the docstrings
 	$(ONE_THREAD) $(BIN)/python -m pytest --doctest-modules src/tussle

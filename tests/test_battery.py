@@ -1,5 +1,7 @@
 """The battery: every part of the grammar under both engines, and what every rule and pace must pass."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from tussle.adjust import ADJUSTMENTS
 from tussle.paces import PACES
 
 STEPS = 500
+LONG = os.environ.get("TUSSLE_LONG") == "1"  # `make long`: 200 drawn combinations in place of 60
 
 
 def described(combinations):
@@ -56,7 +59,8 @@ def test_the_random_combinations_use_every_part():
 
 
 @pytest.mark.parametrize(
-    "combination", described([*one_part_varied(), *heavy_combinations(), *random_combinations(200, seed=2018)])
+    "combination",
+    described([*one_part_varied(), *heavy_combinations(), *random_combinations(200 if LONG else 60, seed=2018)]),
 )
 def test_both_engines_draw_the_same_path(combination):
     assert difference(*build(combination), STEPS) <= AGREE

@@ -132,12 +132,18 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
     train_recipe(digits(run__steps=4), tmp_path)
     good = (tmp_path / "last.safetensors").read_bytes()
 
+    written = []
+
     def full(handle):
-        raise OSError(28, "No space left on device")
+        written.append(handle)
+        if len(written) > 1:  # the note that the run begins still fits
+            raise OSError(28, "No space left on device")
 
     session = Session(digits(), tmp_path, resume=True)
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(
+        OSError, match=r"step 8 could not be written to .*No space left.*the last good one stays: that of"
+    ):
         session.run()
     assert (tmp_path / "last.safetensors").read_bytes() == good
     assert not list(tmp_path.rglob(".tussle.*"))
@@ -170,6 +176,19 @@ def test_killed_runs_equal_uninterrupted_ones(tmp_path):
     found = subprocess.run(line, capture_output=True, text=True, timeout=300)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "killed 2 times; equal bit for bit" in found.stdout
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "wandb", "mlflow"])
+def test_trackers_that_are_not_installed_are_named_before_anything_is_written(name, tmp_path):
+    import importlib.util
+
+    if importlib.util.find_spec(name) is not None:
+        pytest.skip(f"{name} is installed")
+    with pytest.raises(
+        ModuleNotFoundError, match=f"`log.trackers` has {name}, which is not installed; run pip install"
+    ):
+        train_recipe(digits(log__trackers=[name]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_works_outside_the_main_thread(tmp_path):

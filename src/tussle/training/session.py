@@ -32,7 +32,7 @@ from tussle.training.probing import Probing
 from tussle.training.processes import Place, anyone, check_equal, environment, processes
 from tussle.training.recipes import Recipe
 from tussle.training.stopping import Stop, stoppable
-from tussle.training.trackers import Tracker, trackers
+from tussle.training.trackers import Tracker, check_installed, trackers
 
 CHUNK = 64  # steps that a compiled loop takes at once
 Draw = Callable[[int, int], Any]
@@ -169,12 +169,14 @@ class Session:
         self.point: Point = self.engine.place(self.setup.start)
         self.state: Any = self.setup.map(0).init(self.point)
         self.step: int = 0
+        self.saved: int | None = None
         self.bad: str = ""
         self.lines: list[dict[str, Any]] = []
         self.measured: list[dict[str, Any]] = []
         self.cost: dict[str, float] = {}
         if resume:
             self._restore()
+        check_installed(found.log.trackers)
         if self.place.first:
             (self.folder.resume if resume else self.folder.begin)(found)
             self.trackers = trackers(found.log.trackers, self.folder.path, found.name, found.document())
@@ -303,8 +305,18 @@ class Session:
         """Write the log, then the checkpoint: a run that dies between the two finds lines of steps it takes again."""
         if not self.place.first:
             return
-        self.folder.write_log(self.lines)
-        self.folder.save(Checkpoint(self.step, self.point, self.state, {}), self.recipe.log.keep)
+        try:
+            self.folder.write_log(self.lines)
+            self.folder.save(Checkpoint(self.step, self.point, self.state, {}), self.recipe.log.keep)
+        except OSError as trouble:
+            kept = f"that of step {self.saved}" if self.saved is not None else "none"
+            message = (
+                f"the checkpoint of step {self.step} could not be written to {self.folder.path} "
+                f"({trouble.strerror or trouble}); "
+                f"the last good one stays: {kept}; free some space and go on with --resume"
+            )
+            raise OSError(trouble.errno, message) from trouble
+        self.saved = self.step
 
     def _restore(self) -> None:
         """Go back to the last checkpoint; a run that died before its first begins anew."""
@@ -315,7 +327,7 @@ class Session:
         if [len(x) for x in found.point] != [len(x) for x in self.point]:
             message = f"`{self.folder.last}` holds players of other sizes; it is not of this run; take another one."
             raise ValueError(message)
-        self.point, self.state, self.step = found.point, found.state, found.step
+        self.point, self.state, self.step, self.saved = found.point, found.state, found.step, found.step
         self.lines = [line for line in self.folder.log() if line["step"] <= self.step]
         self.measured = [one for one in self.folder.metrics() if one["step"] <= self.step]
 

@@ -40,6 +40,16 @@ def trackers(names: tuple[str, ...], folder: Path, run: str, document: dict[str,
     return [_MAKERS[name](_imported(name), folder, run, document) for name in names]
 
 
+def check_installed(names: tuple[str, ...]) -> None:
+    """Check that trackers are installed, before anything is written.
+
+    Raises:
+        ModuleNotFoundError: if one is not.
+    """
+    for name in names:
+        _imported(name)
+
+
 def _imported(name: str) -> Any:
     try:
         package = importlib.import_module(PACKAGES[name])

@@ -14,8 +14,8 @@ HEAVY = ("jax", "torch", "matplotlib", "scipy")
 
 # Readers of records, and the other parts of the library that may import each of them.
 READERS = {
-    "plots": {"cli", "demo", "lab", "report"},
-    "report": {"cli", "demo", "lab"},
+    "plots": {"cli", "demo", "lab", "report", "page", "shown"},
+    "report": {"cli", "demo", "lab", "page", "shown"},
     "lab": {"cli", "demo"},
     "cli": {"__main__", "demo"},
 }
@@ -23,7 +23,7 @@ READERS = {
 # Who may name an engine: a file, or a folder with all that is in it.
 ENGINES = {
     "jax": {"autodiff"},
-    "torch": {"autodiff", "data", "metrics", "networks", "training"},
+    "torch": {"autodiff", "data", "doctor", "game_optimizer", "live", "metrics", "networks", "training"},
 }
 
 
@@ -109,7 +109,7 @@ def test_imports_run_along_the_sentence(file):
         ("tussle.game", "import tussle.plots", ["tussle.plots"]),
         ("tussle.game", "def f():\n    from tussle.plots import draw", ["tussle.plots", "tussle.plots.draw"]),
         ("tussle.rules.extragradient", "from .. import cli", ["tussle.cli"]),
-        ("tussle.doctor.checks", "from . import report", ["tussle.doctor.report"]),
+        ("tussle.doctor.checks", "from .. import report", ["tussle.report"]),
         ("tussle.plots.portrait", "from tussle.cli import main", ["tussle.cli", "tussle.cli.main"]),
         ("tussle.cli.analyze", "from tussle import plots\nfrom . import tables", []),
         ("tussle.plots.portrait", "from . import style", []),

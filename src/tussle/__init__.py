@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tussle import critics as critics
     from tussle import data as data
     from tussle import divergences as divergences
+    from tussle import doctor as doctor
+    from tussle import drop_in as drop_in
     from tussle import lowdim as lowdim
     from tussle import metrics as metrics
     from tussle import models as models
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from tussle import plots as plots
     from tussle import relativism as relativism
     from tussle import singular as singular
+    from tussle import torch_optim as torch_optim
     from tussle import training as training
     from tussle.adjust import consensus as consensus
     from tussle.adjust import jare as jare
@@ -45,6 +48,9 @@ if TYPE_CHECKING:
     from tussle.conventions import gamma_from_noise as gamma_from_noise
     from tussle.conventions import gamma_to as gamma_to
     from tussle.conventions import noise_from_gamma as noise_from_gamma
+    from tussle.doctor import Monitor as Monitor
+    from tussle.doctor import adopt as adopt
+    from tussle.doctor import diagnose as diagnose
     from tussle.endings import Ending as Ending
     from tussle.endings import Outcome as Outcome
     from tussle.endings import outcome as outcome
@@ -149,6 +155,7 @@ _homes = {
     "certificates": "Certificate certificate",
     "conventions": "gamma_from gamma_from_noise gamma_to noise_from_gamma",
     "analysis": "Analysis analyze",
+    "doctor": "Monitor adopt diagnose",
 }
 _home = {name: module for module, names in _homes.items() for name in names.split()}
 _rooms = (
@@ -157,6 +164,8 @@ _rooms = (
     "critics",
     "data",
     "divergences",
+    "doctor",
+    "drop_in",
     "lowdim",
     "metrics",
     "models",
@@ -165,6 +174,7 @@ _rooms = (
     "plots",
     "relativism",
     "singular",
+    "torch_optim",
     "training",
 )
 

@@ -6,7 +6,19 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from tussle.cli import analyze, assumptions, basin, chart, counterexample, demo, divergence, loss_check, train
+from tussle.cli import (
+    analyze,
+    assumptions,
+    basin,
+    chart,
+    counterexample,
+    demo,
+    diagnose,
+    divergence,
+    laboratory,
+    loss_check,
+    train,
+)
 
 INTERRUPTED = 130  # what typer itself returns after Ctrl-C
 EXTRAS = {"torch": "torch", "safetensors": "torch", "torchmetrics": "torch", "sklearn": "data", "skimage": "data"}
@@ -28,6 +40,8 @@ app.command("assumptions")(assumptions.assumptions)
 app.command("divergence")(divergence.divergence)
 app.command("loss-check")(loss_check.loss_check)
 app.command("train")(train.train)
+app.command("laboratory")(laboratory.laboratory)
+app.command("diagnose")(diagnose.diagnose)
 app.command("demo")(demo.demo)
 
 

@@ -1,5 +1,7 @@
 """Adoption: any two PyTorch modules, a loss and data become a patient. Nothing of the user's own is changed."""
 
+import copy
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,18 +11,20 @@ from torch import Tensor, nn
 
 from tussle import checks, rules
 from tussle.autodiff import Array
-from tussle.doctor.intake import collected, latent_law
+from tussle.doctor.intake import Taken, collected, latent_law, left_alone
 from tussle.doctor.optimizers import pace_of
 from tussle.doctor.patient import Patient
 from tussle.field import Field
 from tussle.losses import Loss, parse_loss
 from tussle.map import Map
 from tussle.networks.conditional import packed_pair
-from tussle.networks.gan import network_gan
+from tussle.networks.functional import player
+from tussle.networks.gan import NetworkGAN, network_gan
 from tussle.paces import PACES, adam
 from tussle.penalties import PENALTIES, Penalty
 from tussle.records import record, static
 
+WRAPPERS = (torch.nn.parallel.DistributedDataParallel, torch.nn.DataParallel)
 ASSUMED_PACE = "no `pace` was given: Adam with rate 2e-4 and betas (0.5, 0.999) was assumed"
 
 
@@ -49,6 +53,7 @@ class OwnLoss:
         return self.generator_function(real, fake) if self.takes_real else self.generator_function(fake)
 
 
+@left_alone()  # even an import may draw random numbers
 def adopt(
     generator: nn.Module,
     discriminator: nn.Module,
@@ -115,13 +120,15 @@ def adopt(
             message = f"`{which}` is a {type(module).__name__}; it must be a torch.nn.Module; wrap a function in one."
             raise ValueError(message)
     taken = collected(data, samples, classes, "data")
-    kept = None if held_out is None else collected(held_out, samples, classes, "held_out").points
-    modules: tuple[nn.Module, nn.Module] = (generator, discriminator)
+    kept = None if held_out is None else _fitting(collected(held_out, samples, classes, "held_out"), taken).points
+    modules = (bare(generator), bare(discriminator))
     if checks.count("classes", classes) > 1:
-        modules = packed_pair(generator, discriminator, taken.shape)
+        modules = packed_pair(*modules, taken.shape)
+    else:
+        _unconditional(modules)
     objective = _loss(loss)
-    network = network_gan(
-        *_players(modules, seed),
+    network = _network(
+        _players(modules, seed),
         data=taken.measure,
         latent=latent_law(latent, classes, taken.labels),
         loss=objective,
@@ -132,6 +139,8 @@ def adopt(
     made, state, assumed = pace_of(pace, network.start, (generator, discriminator)) if pace is not None else (
         adam(2e-4, 0.5), None, [ASSUMED_PACE])  # fmt: skip
     method = Map(_field(network.game, adjust), _rule(rule, made, tuple(player_steps), first))
+    if state is not None and not _plain(method):
+        assumed = [*assumed, "the optimizers' moments were not taken over: this rule keeps a state of its own"]
     if batch is None:
         batch = taken.batch or 64
         assumed = [*assumed, *([] if taken.batch else ["no `batch` was given: 64 samples a batch were assumed"])]
@@ -142,15 +151,82 @@ def adopt(
     )  # fmt: skip
 
 
-def _players(modules: tuple[nn.Module, nn.Module], seed: int | None) -> Any:
-    from tussle.networks.functional import player
+def bare(module: nn.Module) -> nn.Module:
+    """Return a module without the wrappers of torch.compile and of data parallelism: its plain, eager self.
 
+    Compiled code cannot be differentiated twice, and a wrapper's hooks wait for `backward()`.
+    """
+    while isinstance(module, WRAPPERS) or type(module).__name__ == "OptimizedModule":
+        module = module.module if isinstance(module, WRAPPERS) else module._modules["_orig_mod"]  # type: ignore[assignment]
+    if any(type(one).__name__ == "OptimizedModule" for one in module.modules()):
+        module = copy.deepcopy(module)
+        for parent in list(module.modules()):
+            for name, child in list(parent.named_children()):
+                setattr(parent, name, bare(child))
+    return module
+
+
+def _unconditional(modules: tuple[nn.Module, nn.Module]) -> None:
+    """Refuse modules that want labels where there are none to be had."""
+    for which, module in zip(("generator", "discriminator"), modules, strict=True):
+        known = inspect.signature(module.forward).parameters.values()
+        wanted = [p.name for p in known if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+                  and p.default is p.empty]  # fmt: skip
+        if len(wanted) > 1:
+            message = (
+                f"`{which}` needs {len(wanted)} inputs ({', '.join(wanted)}), and `classes` is 1; without labels a "
+                "module is called with one; give adopt(..., classes=K) and data with labels, or wrap the module."
+            )
+            raise ValueError(message)
+
+
+def _fitting(held_out: Taken, data: Taken) -> Taken:
+    if held_out.shape != data.shape:
+        message = (
+            f"`held_out` has samples of shape {held_out.shape}; they must have that of `data`, {data.shape}; give "
+            "samples prepared in the same way."
+        )
+        raise ValueError(message)
+    return held_out
+
+
+def _network(players: Any, **parts: Any) -> NetworkGAN:
+    """Return the game; an error of any kind in a user's module is told as one of that module."""
+    try:
+        return network_gan(*players, **parts)
+    except ValueError:
+        raise
+    except Exception as trouble:  # a user's own forward may raise anything
+        which, said = _culprit(players, parts["latent"], parts["data"])
+        message = (
+            f"`{which}` raised {type(trouble).__name__} when it was called ({said or trouble}); it must take a batch "
+            "and return a tensor of finite values; call it once yourself on such a batch."
+        )
+        raise ValueError(message) from trouble
+
+
+def _culprit(players: Any, latent: Any, data: Any) -> tuple[str, str]:
+    """Return which of the modules fails, and what it says."""
+    if any(str(one.vector.device) == "meta" for one in players):
+        return ("generator" if str(players[0].vector.device) == "meta" else "discriminator"), (
+            "its parameters lie on the device meta, where they have no values"
+        )
+    law = zip(("generator", "discriminator"), players, (latent, data), strict=True)
+    for which, one, measure in law:
+        x = torch.as_tensor(np.asarray(measure.sample(np.random.default_rng(0), 2))).to(one.vector)
+        try:
+            with left_alone(), torch.no_grad():
+                one.function(one.vector, x)
+        except Exception as trouble:
+            return which, " ".join(str(trouble).split())
+    return "discriminator", ""
+
+
+def _players(modules: tuple[nn.Module, nn.Module], seed: int | None) -> Any:
     return tuple(player(module, seed) for module in modules)
 
 
 def _loss(loss: Any) -> Any:
-    import inspect
-
     if isinstance(loss, str):
         return parse_loss(loss)
     if isinstance(loss, tuple) and len(loss) == 2 and all(map(callable, loss)):
@@ -203,8 +279,12 @@ def _state(method: Map, start: Any, state: Any) -> Any:
     fresh = method.init(start)
     if state is None:
         return fresh
-    plain = isinstance(method.rule, (rules.Alternating, rules.Simultaneous))
-    return tuple(state) if plain else fresh
+    return tuple(state) if _plain(method) else fresh
+
+
+def _plain(method: Map) -> bool:
+    """Say whether a rule's state is the paces' own, one for each player."""
+    return isinstance(method.rule, (rules.Alternating, rules.Simultaneous))
 
 
 def read_pace(text: str) -> Any:

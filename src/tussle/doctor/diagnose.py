@@ -7,9 +7,10 @@ from typing import Any
 from tussle import checks
 from tussle.doctor.examination import DEPTHS, Cannot, Examination, OutOfTime
 from tussle.doctor.findings import Checked, Evidence, Finding, unknown
+from tussle.doctor.intake import left_alone
 from tussle.doctor.patient import Patient, changes, snapshot
 from tussle.doctor.registry import CHECKS, Check
-from tussle.doctor.report import Report
+from tussle.doctor.reports import Report
 
 
 def diagnose(
@@ -57,13 +58,14 @@ def diagnose(
     interrupted = False
     tell = progress or (lambda what, share: None)
     try:
-        for k, check in enumerate(chosen):
-            tell(check.name, k / (len(chosen) + 1))
-            done.append(run_check(check, exam))
-        tell("trying cures", len(chosen) / (len(chosen) + 1))
-        tried = _cures(exam, done) if cures else ()
+        with left_alone():
+            for k, check in enumerate(chosen):
+                tell(check.name, k / (len(chosen) + 1))
+                done.append(run_check(check, exam))
+            tell("trying cures", len(chosen) / (len(chosen) + 1))
+            tried = _cures(exam, done) if cures else ()
     except KeyboardInterrupt:
-        interrupted, tried = True, ()
+        interrupted, tried = True, tuple(exam.once("trials", list))
         rest = chosen[len(done) :]
         done += [unknown(check.name, "the diagnosis was interrupted before it") for check in rest]
     different = changes(before, snapshot(gan.modules))
@@ -83,7 +85,7 @@ def run_check(check: Check, exam: Examination) -> Checked:
         seen = check.look(exam)
     except (Cannot, OutOfTime) as reason:
         seen = unknown(check.name, str(reason))
-    except (RuntimeError, ValueError, ArithmeticError) as trouble:
+    except Exception as trouble:  # a user's module may raise anything; the other checks go on
         seen = unknown(check.name, f"it failed: {' '.join(str(trouble).split())[:300]}")
     return Checked(seen.name, seen.status, seen.evidence, seen.finding, seen.why, time.perf_counter() - began)
 

@@ -1,6 +1,8 @@
 """Intake: a user's data and latents as measures of the grammar."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+import random
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,7 +89,8 @@ def _pieces(data: Any, samples: int, name: str) -> tuple[np.ndarray, np.ndarray 
     if isinstance(data, tuple) and len(data) == 2 and all(isinstance(one, (Tensor, np.ndarray)) for one in data):
         return _array(data[0])[:samples], _labels(data[1])[:samples], 0
     if callable(getattr(data, "sample", None)):
-        return np.asarray(data.sample(np.random.default_rng(0), samples)), None, 0
+        measure: Any = data
+        return np.asarray(measure.sample(np.random.default_rng(0), samples)), None, 0
     if isinstance(data, Iterable):
         return _of_batches(data, samples, name)
     message = (
@@ -97,10 +100,30 @@ def _pieces(data: Any, samples: int, name: str) -> tuple[np.ndarray, np.ndarray 
     raise ValueError(message)
 
 
+@contextlib.contextmanager
+def left_alone(data: Any = None) -> Iterator[None]:
+    """Within this context random numbers may be drawn; afterwards those of the process and of a loader are as before.
+
+    A loader that shuffles, or a data set that augments, draws from PyTorch, from NumPy or from Python itself.
+    """
+    mine = [getattr(data, "generator", None), getattr(getattr(data, "sampler", None), "generator", None)]
+    own = [one for one in mine if isinstance(one, torch.Generator)]
+    states = [one.get_state() for one in own]
+    kept: Any = (random.getstate(), np.random.get_state())  # noqa: NPY002
+    with torch.random.fork_rng(devices=[]):
+        try:
+            yield
+        finally:
+            random.setstate(kept[0])
+            np.random.set_state(kept[1])  # noqa: NPY002
+            for one, state in zip(own, states, strict=True):
+                one.set_state(state)
+
+
 def _of_batches(data: Iterable[Any], samples: int, name: str) -> tuple[np.ndarray, np.ndarray | None, int]:
     parts: list[np.ndarray] = []
     labels: list[np.ndarray] = []
-    with torch.random.fork_rng(devices=[]):  # a loader that shuffles draws from the process's random numbers
+    with left_alone(data):
         for batch in data:
             pair = isinstance(batch, (tuple, list))
             x = batch[0] if pair else batch
@@ -154,8 +177,11 @@ class Drawn:
 
     def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Draw latents from a seed that the generator of random numbers gives."""
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(int(rng.integers(2**62)))
+        with left_alone():
+            seed = int(rng.integers(2**32))
+            torch.default_generator.manual_seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            random.seed(seed)
             return _array(self.function(count))
 
 
@@ -176,10 +202,12 @@ def latent_law(latent: Any, classes: int, labels: np.ndarray | None) -> Any:
     if isinstance(latent, (int, tuple)) and not isinstance(latent, bool):
         return StandardNormal(latent)
     if callable(latent):
-        found = latent(2)
+        with left_alone():
+            draw: Any = latent
+            found = draw(2)
         if not isinstance(found, Tensor) or len(found) != 2:
             message = f"`latent`(2) returned {type(found).__name__}; it must return a tensor of two latents; mend it."
             raise ValueError(message)
-        return Drawn(latent)
+        return Drawn(draw)
     checks.count("latent", latent)
     raise AssertionError

@@ -1,5 +1,6 @@
 """Patients: a user's own generator and discriminator as a GAN of the grammar, with the method they are trained by."""
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -92,10 +93,11 @@ def snapshot(modules: Sequence[nn.Module]) -> dict[str, Any]:
     """Return everything of modules and process that a diagnosis must not change, for comparison.
 
     Returns:
-        parameters, gradients, buffers, training modes and the state of PyTorch's and NumPy's random numbers.
+        parameters, gradients, buffers, training modes and the state of PyTorch's, NumPy's and Python's random numbers.
     """
     numbers: Any = np.random.get_state()  # noqa: NPY002
-    kept: dict[str, Any] = {"torch": torch.random.get_rng_state(), "numpy": numbers[1].copy()}
+    kept: dict[str, Any] = {"torch": torch.random.get_rng_state(), "python": repr(random.getstate())}
+    kept |= {"numpy": numbers[1].copy(), "numpy position": np.array(numbers[2:])}
     for k, module in enumerate(modules):
         kept |= {f"{k}.{name}": p.detach().clone() for name, p in module.named_parameters()}
         kept |= {f"{k}.{name}.grad": p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}

@@ -77,6 +77,13 @@ class Report:
             "products": float(self.exam.products),
         }
 
+    @property
+    def gamma(self) -> tuple[Any, ...]:
+        """What the gamma advisor said, if it was asked."""
+        from tussle.doctor.gamma_advice import advices
+
+        return tuple(advices(self.exam))
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON knows it."""
         return plain(
@@ -88,6 +95,7 @@ class Report:
                 "spectrum": self.spectrum,
                 "checks": [one.to_json() for one in self.checks],
                 "cures": [one.to_json() for one in self.trials],
+                "gamma": [one.to_json() for one in self.gamma],
                 "cost": self.cost,
                 "assumed": list(self.patient.assumed),
                 "interrupted": self.interrupted,
@@ -107,7 +115,10 @@ class Report:
 
         chosen = [t for t in self.trials if (t.better if name is None else t.prescription.name == name)]
         if chosen:
-            return chosen[0].prescription.apply(self.patient)
+            from tussle.doctor.changes import changed, own_modules
+
+            treated = chosen[0].prescription.apply(self.patient)
+            return changed(treated, modules=own_modules(treated))
         if name is not None:
             checks.choice("name", name, [t.prescription.name for t in self.trials])
         message = "`report` has no cure that helped when it was tried; name one to take it anyway: report.apply(name)."

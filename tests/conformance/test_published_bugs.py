@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from tussle.conformance import check_loss
+from tussle.conformance.mistakes import MISTAKES
 
 
 def sp(y):
@@ -223,6 +224,24 @@ def own_length_critic(r, f):
     return (bce(r - f.sum() / len(r), 1.0) + bce(f - r.mean(), 0.0)) / 2
 
 
+def real_only_critic(r, f):  # PyTorch-GAN issue 52, in a plain loss
+    loss = bce(f, 0.0)
+    loss = bce(r, 1.0)
+    return loss
+
+
+def linear_generator(r, f):  # the generator of "KL" in JARE's code, under another name
+    return -f.mean()
+
+
+def half_precision_critic(r, f):  # the difference of two large numbers of eight bits
+    return sp((f.bfloat16() - r.bfloat16()).to(r.dtype)).mean()
+
+
+def half_precision_generator(r, f):
+    return sp((r.bfloat16() - f.bfloat16()).to(r.dtype)).mean()
+
+
 # claim, critic, generator, the properties that must fail, and the mistake that P7 must name
 BUGS = {
     "E f - r": ("ra-logistic", swapped_mean_critic, swapped_mean_generator, "P7", "mean swapped"),
@@ -256,12 +275,21 @@ BUGS = {
     "label smoothing": ("nonsaturating", smoothed_critic, ns_generator, "P4 P7", "label smoothing"),
     "saturates": ("nonsaturating", ns_critic, saturating_generator, "P6 P7", "zero-sum objective"),
     "plain critic": ("rp-logistic", ns_critic, rp_generator, "P1 P2 P3 P5 P7", "not relativistic"),
+    "plain critic overwritten": ("nonsaturating", real_only_critic, ns_generator, "P7", "fake term missing"),
+    "swap for zero-sum": ("rp-logistic,objective=zero-sum", rp_critic, rp_generator, "P7", "swapped objective"),
+    "linear generator": ("nonsaturating", ns_critic, linear_generator, "P7", "linear objective"),
+    "differences in bfloat16": ("rp-logistic", half_precision_critic, half_precision_generator, "P1 P7", ""),
     "wrong name": ("ra-logistic", rp_critic, rp_generator, "P7", "another loss"),
     "sums": ("rp-logistic", summed_critic, summed_generator, "P12", ""),
     "shapes (k, 1) and (k,)": ("rp-logistic", half_flat_critic, rp_generator, "P14", ""),
     "random pairs": ("rp-logistic", shuffled_critic, rp_generator, "P15", ""),
     "one length for two": ("ra-logistic", own_length_critic, ra_generator, "P13", ""),
 }  # fmt: skip
+
+
+def test_every_mistake_that_has_a_name_is_made_here():
+    """`another loss` is no entry of the list: it is found by comparing with every loss of the library."""
+    assert {bug[4] for bug in BUGS.values()} - {""} >= {mistake.name for mistake in MISTAKES} - {"stale fakes"}
 
 
 @pytest.fixture(scope="module")

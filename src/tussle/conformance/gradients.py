@@ -45,7 +45,7 @@ def _unknown(case: Case) -> Finding:
 def _told(case: Case, player: str) -> tuple[str, str]:
     """Return the known mistake of a player and what to say of it."""
     mine = case.slopes(player)
-    if all(not np.any(s.fake) for s in mine):
+    if all(not np.any(s.fake) for s in mine) and _moves(case, player):
         return (
             "fakes detached",
             "all slopes on fakes are 0; do not detach the fakes' outputs, nor reuse detached fakes.",
@@ -59,6 +59,12 @@ def _told(case: Case, player: str) -> tuple[str, str]:
         return "another loss", f"they are those of {others[0].text}; claim that, or mend the formula."
     gap = case.matches[player].gap
     return "", f"they differ{_where(case, player)} by {gap:.2g} of the largest; compare the formula term by term."
+
+
+def _moves(case: Case, player: str) -> bool:
+    """Say whether a player's loss changes with the fakes' outputs: if not, they are not detached but left out."""
+    real, fake = case.batches[0]
+    return case.subject.value(player, real, fake) != case.subject.value(player, real, fake + 1.0)
 
 
 def _where(case: Case, player: str) -> str:

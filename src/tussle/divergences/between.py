@@ -58,8 +58,8 @@ def divergence(
     """
     checks.choice("route", route, ROUTES)
     sides = _sides(p, q)
-    wanted = _wanted(*sides, tolerance, order, kernel, bandwidth, epsilon, count, seed)
     name = canonical(name)
+    wanted = _wanted((name,), *sides, tolerance, order, kernel, bandwidth, epsilon, count, seed)
     found = _divergence(name, *sides, wanted, route)
     if found is None:
         kinds = " and ".join(_kind(side) for side in sides)
@@ -97,8 +97,8 @@ def divergences(p: Any, q: Any, *, names: Iterable[str] | None = None, **options
     defaults |= {"epsilon": None, "count": 1000, "seed": 0}
     for option in options:
         checks.choice("option", option, defaults)
-    wanted = _wanted(*sides, **{**defaults, **options})
-    chosen = divergence_names() if names is None else [canonical(n) for n in names]
+    chosen = divergence_names() if names is None else tuple(canonical(n) for n in names)
+    wanted = _wanted(chosen, *sides, **{**defaults, **options})
     found = {}
     for name in chosen:
         fewer = _thinned(name, *sides, wanted)
@@ -121,11 +121,12 @@ def _sides(p: Any, q: Any) -> tuple[Side, Side]:
 
 
 def _wanted(
-    p: Side, q: Side, tolerance: float, order: float, kernel: str, bandwidth: float | None, epsilon: float | None,
-    count: int, seed: int,
+    names: tuple[str, ...], p: Side, q: Side, tolerance: float, order: float, kernel: str, bandwidth: float | None,
+    epsilon: float | None, count: int, seed: int,
 ) -> Wanted:  # fmt: skip
     scale = 1.0
-    if (bandwidth is None or epsilon is None) and p.kind == q.kind == "samples":
+    unknown = ("mmd2" in names and bandwidth is None) or ("sinkhorn" in names and epsilon is None)
+    if unknown and p.kind == q.kind == "samples":
         scale = kernels.median_distance(p.points, q.points)
     bandwidth = scale if bandwidth is None else bandwidth
     epsilon = 0.1 * scale**2 if epsilon is None else epsilon

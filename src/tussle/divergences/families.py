@@ -8,7 +8,7 @@ import numpy as np
 
 from tussle.divergences import normals
 from tussle.divergences.members import MEMBER_NAMES, Member, member
-from tussle.divergences.result import Divergence, exactly
+from tussle.divergences.result import EPS, Divergence, exactly
 from tussle.divergences.supports import leaves
 from tussle.laws import Erlang, Exponential, Normal, Rayleigh, Uniform
 
@@ -22,7 +22,8 @@ class Family(NamedTuple):
         reverse_kl: KL(q || p).
         log_overlap: a -> log int p^a q^(1-a).
         tv: total variation, or None where it has no closed form.
-        condition: by how much roundings grow.
+        nearby: the families whose parameters are off by a little, `normals.STEP` of their size.
+        condition: how many roundings those parameters carry.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Family(NamedTuple):
     reverse_kl: float
     log_overlap: Callable[[float], float]
     tv: float | None = None
+    nearby: tuple["Family", ...] = ()
     condition: float = 1.0
 
     def value(self, name: str, order: float) -> float | None:
@@ -45,12 +47,21 @@ class Family(NamedTuple):
         a = powers[name]
         found = self.log_overlap(a)
         if name == "bhattacharyya":
-            return -found
+            return -found + 0.0  # never -0, here and below
         if name == "renyi":
-            return found / (a - 1)
+            return found / (a - 1) + 0.0
         with np.errstate(over="ignore"):
             mass = float(np.expm1(found))
-        return {"hellinger2": -2 * mass, "chi2": mass, "neyman": mass}.get(name, mass / (a * (a - 1) or 1))
+        return {"hellinger2": -2 * mass, "chi2": mass, "neyman": mass}.get(name, mass / (a * (a - 1) or 1)) + 0.0
+
+    def error(self, name: str, order: float, value: float) -> float:
+        """Return what roundings may do to a divergence: those of its sum, of its logarithm, and of its parameters."""
+        if not math.isfinite(value):
+            return 0.0
+        moved = [abs((near.value(name, order) or 0.0) - value) for near in self.nearby]
+        grown = sum(min(m, abs(value)) for m in moved) / normals.STEP
+        size = (abs(value) + math.sqrt(abs(value))) * max(1.0, math.log(max(abs(value), 1.0)))
+        return 16 * EPS * size + 4 * EPS * self.condition * grown
 
 
 def closed_f(name: str, p: Any, q: Any, order: float) -> Divergence | None:
@@ -68,7 +79,7 @@ def closed_f(name: str, p: Any, q: Any, order: float) -> Divergence | None:
     note = f"closed form of two {family.name} laws"
     if value == math.inf and name not in ("kl", "reverse_kl", "jeffreys"):
         note += ": infinite, or above 1e308"
-    return exactly(value, note, family.condition * (abs(value) + math.sqrt(abs(value))))
+    return Divergence(value, family.error(name, order, value), "closed", note)
 
 
 def _family(p: Any, q: Any) -> Family | None:
@@ -76,7 +87,8 @@ def _family(p: Any, q: Any) -> Family | None:
         pair = normals.pair_of(p, q)
         if pair is None:
             return None
-        return Family("normal", pair.kl(), pair.reverse_kl(), pair.log_overlap, pair.tv(), pair.condition)
+        nearby = tuple(_normal_family(near) for near in pair.nearby())
+        return _normal_family(pair)._replace(nearby=nearby, condition=pair.condition)
     kinds = (Exponential, Erlang)
     if isinstance(p, kinds) and isinstance(q, kinds):
         (k, r), (l, s) = _shape_and_rate(p), _shape_and_rate(q)
@@ -85,6 +97,10 @@ def _family(p: Any, q: Any) -> Family | None:
         r, s = 0.5 / float(p.scale) ** 2, 0.5 / float(q.scale) ** 2
         return Family("Rayleigh", _gamma_kl(1, r, 1, s), _gamma_kl(1, s, 1, r), _gamma_overlap(1, r, 1, s))
     return None
+
+
+def _normal_family(pair: normals.Pair) -> Family:
+    return Family("normal", pair.kl(), pair.reverse_kl(), pair.log_overlap, pair.tv())
 
 
 def _shape_and_rate(law: Exponential | Erlang) -> tuple[int, float]:

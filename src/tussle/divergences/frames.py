@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tussle.divergences.supports import cuts_of, leaves, mean_and_root
+from tussle.divergences.supports import cuts_of, ladders, leaves, mean_and_root
 from tussle.laws import Normal
 
 
@@ -18,6 +18,7 @@ class Frame(NamedTuple):
         boxes: windows of all parts of both laws in y, (parts, 2, d).
         scales: the smallest length on which each part varies, (parts, d).
         cuts: on each axis, the places where a density is not smooth.
+        rungs: on each axis, further ends of panels, for laws of which nothing is known.
     """
 
     center: np.ndarray
@@ -25,6 +26,7 @@ class Frame(NamedTuple):
     boxes: np.ndarray
     scales: np.ndarray
     cuts: tuple[tuple[float, ...], ...]
+    rungs: tuple[tuple[float, ...], ...] = ((), ())
 
     @property
     def volume(self) -> float:
@@ -43,8 +45,8 @@ class Frame(NamedTuple):
 
     @property
     def smooth(self) -> bool:
-        """Whether both densities are smooth everywhere."""
-        return not any(self.cuts)
+        """Whether both densities are known to be smooth everywhere."""
+        return not any(self.cuts) and not any(self.rungs)
 
     def points(self, y: np.ndarray) -> np.ndarray:
         """Return the points of some coordinates, (n, d)."""
@@ -58,10 +60,16 @@ class Frame(NamedTuple):
         return 1.0 + reach / max(sizes, 1e-300)
 
     def marks(self, axis: int, low: float, high: float) -> np.ndarray:
-        """Return where panels of an axis end: at the cuts, and at ends, middles and shoulders of all windows."""
+        """Return where panels of an axis end: at the cuts, at ends, middles and shoulders of all windows, and beyond.
+
+        Beyond its window a density is nothing, but its root is not: panels grow from there by factors of four.
+        """
         left, right = self.boxes[:, 0, axis], self.boxes[:, 1, axis]
-        shares = np.array([0.0, 1 / 3, 0.5, 2 / 3, 1.0])
-        found = np.concatenate([(left[:, None] + (right - left)[:, None] * shares).reshape(-1), self.cuts[axis]])
+        middle, half = (left + right) / 2, (right - left) / 2
+        shares = np.array([-1.0, -1 / 3, 0.0, 1 / 3, 1.0])
+        steps = 4.0 ** np.arange(1, 2 + math.ceil(math.log(max((high - low) / half.min(), 1.0), 4)))
+        places = middle[:, None] + half[:, None] * np.concatenate([shares, steps, -steps])
+        found = np.concatenate([places.reshape(-1), self.cuts[axis], self.rungs[axis]])
         found = np.unique(np.clip(np.concatenate([found, [low, high]]), low, high))
         near = np.diff(found) <= 1e-13 * np.abs(found[1:])
         return np.delete(found, np.flatnonzero(near))
@@ -78,7 +86,8 @@ def frame_of(p: Any, q: Any) -> Frame:
     windows = [law.window for _, law in parts]
     boxes = np.array([[np.broadcast_to(v, (p.dimension,)) for v in w] for w in windows], dtype=np.float64)
     cuts = tuple(tuple(sorted({*cuts_of(p, k), *cuts_of(q, k)})) for k in range(p.dimension))
-    return Frame(np.zeros(p.dimension), np.eye(p.dimension), boxes, (boxes[:, 1] - boxes[:, 0]) / 18.0, cuts)
+    rungs = tuple(tuple(np.concatenate([*ladders(p, k), *ladders(q, k), []])) for k in range(p.dimension))
+    return Frame(np.zeros(p.dimension), np.eye(p.dimension), boxes, (boxes[:, 1] - boxes[:, 0]) / 18.0, cuts, rungs)
 
 
 def _whitened(p: Any, q: Any, parts: list[Normal]) -> Frame:

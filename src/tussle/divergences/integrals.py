@@ -13,7 +13,10 @@ from tussle.divergences.result import EPS
 from tussle.divergences.supports import is_singular, leaves
 
 FADED = 45.0  # e^-45: what an integrand may leave out at its ends, relative to its top
+LARGEST = 709.0  # the log of what a number may be
 HIGH = 50.0  # log integrands above this are scaled down while they are summed
+SPARE = 0.02  # of the tolerance is asked of smooth panels: once they converge the next digits cost little
+PLANE = 1 << 18  # nodes of the first trapezoid in the plane, at most
 GRID = 4096  # intervals of the first trapezoid, at most; panels are taken beyond
 FAR = 2.0**18  # widths at which tails are looked at
 
@@ -36,6 +39,7 @@ class Densities(NamedTuple):
         q: the second law.
         frame: the coordinates.
         shift: of the log integrand.
+        whole: whether the masses of both laws are integrated too.
     """
 
     which: Member
@@ -43,6 +47,7 @@ class Densities(NamedTuple):
     q: Any
     frame: Frame
     shift: float = 0.0
+    whole: bool = True
 
     def logs(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return both log densities at coordinates (n, d).
@@ -71,11 +76,12 @@ class Densities(NamedTuple):
             return first - second
 
     def rows(self, y: np.ndarray) -> np.ndarray:
-        """Return the integrand and both densities at coordinates (n, d), per volume of y."""
+        """Return the integrand and, if wanted, both densities at coordinates (n, d), per volume of y."""
         first, second = self.logs(y)
         with np.errstate(over="ignore", under="ignore"):
             value = np.exp(self.which.log_integrand(first, second) - self.shift)
-            return self.frame.volume * np.stack([value, np.exp(first), np.exp(second)])
+            both = [np.exp(first), np.exp(second)] if self.whole else []
+            return self.frame.volume * np.stack([value, *both])
 
 
 def integral(which: Member, p: Any, q: Any, tolerance: float) -> Scaled:
@@ -102,30 +108,35 @@ def integral(which: Member, p: Any, q: Any, tolerance: float) -> Scaled:
     found = Densities(which, p, q, frame)
     probe = _probe(frame)
     top = float(np.max(found.log_integrand(probe)))
-    if not which.bounded:
-        if top == math.inf or _tails(found, low, high) or _edges(found):
-            return Scaled(math.inf, 0.0, "the integral diverges")
+    if not which.bounded and (top == math.inf or _tails(found, low, high) or _edges(found)):
+        return Scaled(math.inf, 0.0, "the integral diverges")
+    if not which.bounded or which.name == "overlap":
         low, high, top = _widened(found, low, high, top)
+    if which.name == "overlap" and frame.smooth and len(leaves(p)) == len(leaves(q)) == 1:  # it has one peak only
+        low, high, top = _narrowed(found, low, high)
+        found = found._replace(whole=False)
     if math.isfinite(top) and (which.name == "overlap" or top > HIGH):
         found = found._replace(shift=top)
     rule = _line if p.dimension == 1 else _plane
     with np.errstate(over="ignore", under="ignore"):
-        made = _checked(found, *rule(found, low, high, tolerance))
+        made = _checked(found, *rule(found, low, high, tolerance), low, high)
         if which.name == "overlap" or found.shift == 0.0:
             return made
-        value, error = (float(v * np.exp(found.shift)) for v in (made.value, made.error))
-    if not math.isfinite(value):
+    if made.value == math.inf or (made.value > 0 and math.log(made.value) + found.shift > LARGEST):
         return Scaled(math.inf, 0.0, "infinite, or above 1e308")
-    return Scaled(value, error, made.note)
+    return Scaled(made.value * math.exp(found.shift), made.error * math.exp(found.shift), made.note)
 
 
 def _probe(frame: Frame) -> np.ndarray:
     """Return points at which an integrand is first looked at: a grid on each part's window and on the hull."""
     count = 65 if len(frame.center) == 1 else 9
     boxes = np.concatenate([frame.boxes, [[frame.low, frame.high]]])
+    return np.concatenate([_grid(low, high, count) for low, high in boxes])
+
+
+def _grid(low: np.ndarray, high: np.ndarray, count: int) -> np.ndarray:
     shares = (np.arange(count) + 0.5) / count  # never an end of a support, where a density may vanish
-    steps = np.stack(np.meshgrid(*[shares] * len(frame.center)), axis=-1).reshape(-1, boxes.shape[2])
-    return np.concatenate([low + (high - low) * steps for low, high in boxes])
+    return low + (high - low) * np.stack(np.meshgrid(*[shares] * len(low)), axis=-1).reshape(-1, len(low))
 
 
 def _line(found: Densities, low: np.ndarray, high: np.ndarray, tolerance: float) -> tuple[Integral, str]:
@@ -138,29 +149,41 @@ def _line(found: Densities, low: np.ndarray, high: np.ndarray, tolerance: float)
     if not found.which.smooth:
         grid = np.unique(np.clip(np.concatenate([_probe(frame)[:, 0], marks]), low[0], high[0]))
         marks = np.unique(np.concatenate([marks, crossings(lambda y: found.ratio(y[:, None]), grid)]))
-    got = adaptive(lambda y: found.rows(y[:, None]), marks, 0.02 * tolerance)  # panels are cheap on a line
+    got = adaptive(lambda y: found.rows(y[:, None]), marks, SPARE * tolerance)
     return got, f"panels halved, {got.nodes} nodes"
 
 
 def _plane(found: Densities, low: np.ndarray, high: np.ndarray, tolerance: float) -> tuple[Integral, str]:
     frame = found.frame
-    counts = np.clip(np.ceil((high - low) / (0.5 * frame.scales.min(axis=0))), 16, 1024)
+    counts = np.maximum(np.ceil((high - low) / (0.5 * frame.scales.min(axis=0))), 16)
     if not found.which.smooth:
         got = planes.total_variation(found.logs, frame, low, high, tolerance)
         return got, f"lines cut at the crossings, {got.nodes} nodes"
-    if frame.smooth:
+    if frame.smooth and math.prod(counts) <= PLANE:
         got = trapezoid(found.rows, low, high, [int(c) for c in counts], tolerance)
         return got, f"trapezoid, {got.nodes} nodes"
     marks = [frame.marks(k, float(low[k]), float(high[k])) for k in (0, 1)]
-    got = product_panels(found.rows, marks, tolerance)
+    got = product_panels(found.rows, marks, SPARE * tolerance if frame.smooth else tolerance, frame.smooth)
     return got, f"panels halved, {got.nodes} nodes"
 
 
-def _checked(found: Densities, got: Integral, how: str) -> Scaled:
+def _log_size(found: Densities, low: np.ndarray, high: np.ndarray) -> float:
+    """Return how large the logs are that make up the integrand where it is largest: their roundings are its errors."""
+    places = np.concatenate([_probe(found.frame), _grid(low, high, 257 if len(low) == 1 else 33)])
+    first, second = found.logs(places)
+    logs = found.which.log_integrand(first, second)
+    with np.errstate(invalid="ignore"):
+        larger = np.maximum(first, second)
+        sizes = 2 * np.abs(larger) + np.abs(logs - larger)
+    k = int(np.argmax(logs))
+    return float(sizes[k]) if math.isfinite(sizes[k]) else 0.0
+
+
+def _checked(found: Densities, got: Integral, how: str, low: np.ndarray, high: np.ndarray) -> Scaled:
     """Check the masses, and add to the error what rounding and missed mass may do."""
     value = float(got.values[0])
     lost = 0.0
-    for name, mass in zip("pq", got.values[1:], strict=True):
+    for name, mass in zip("pq", got.values[1:], strict=False):
         off = abs(float(mass) - 1)
         if off > 1e-6 + 10 * got.error:
             message = f"`{name}` integrates to {float(mass):.8g} over its window; a density must integrate to 1; "
@@ -168,8 +191,8 @@ def _checked(found: Densities, got: Integral, how: str) -> Scaled:
         lost += off
     if not math.isfinite(value):
         return Scaled(math.inf, 0.0, "the integral diverges")
-    rounding = 16 * EPS * found.frame.condition * (value + math.sqrt(value))
-    error = got.error + rounding + (lost if lost > 1e-13 else 0.0) * max(1.0, value)
+    size = found.frame.condition * (value + math.sqrt(value)) + _log_size(found, low, high) * value
+    error = got.error + 16 * EPS * size + (lost if lost > 1e-13 else 0.0) * max(1.0, value)
     note = how if got.reached else how + "; the tolerance was not reached"
     return Scaled(value, error, note, found.shift)
 
@@ -200,7 +223,7 @@ def _edges(found: Densities) -> bool:
         return False
     for cut in found.frame.cuts[0]:
         width = float((found.frame.high - found.frame.low)[0])
-        steps = max(2.0**-30 * width, 2.0**-40 * abs(cut)) * np.array([1.0, 2.0**-6])
+        steps = max(2.0**-200 * width, 2.0**-40 * abs(cut)) * np.array([1.0, 2.0**-6])
         for way in (-1.0, 1.0):
             logs = found.log_integrand((cut + way * steps)[:, None])
             if np.all(np.isfinite(logs)) and (logs[1] - logs[0]) / math.log(2.0**6) > 1 - 1e-2:
@@ -222,6 +245,23 @@ def _widened(found: Densities, low: np.ndarray, high: np.ndarray, top: float) ->
                     break
                 ends[axis] += way * step
                 step *= 1.5
+    return low, high, top
+
+
+def _narrowed(found: Densities, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Move the sides of a box in until the integrand, which has a single peak, has just faded there."""
+    d, count, top = len(low), 64, -math.inf
+    for _ in range(20):
+        logs = found.log_integrand(_grid(low, high, count)).reshape((count,) * d)  # the second axis comes first
+        top = float(logs.max())
+        cell, before = (high - low) / count, high - low
+        low, high = low.copy(), high.copy()
+        for axis in range(d):
+            held = np.flatnonzero(np.any(logs > top - FADED, axis=axis) if d == 2 else logs > top - FADED)
+            high[axis] = min(high[axis], low[axis] + (held[-1] + 2) * cell[axis])
+            low[axis] += max(held[0] - 1, 0) * cell[axis]
+        if np.all(high - low > 0.8 * before):
+            break
     return low, high, top
 
 

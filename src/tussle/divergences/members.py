@@ -65,6 +65,11 @@ def log_cosh(z: np.ndarray) -> np.ndarray:
     return np.where(a < 1.0, near, a + np.log1p(np.exp(-2 * a)) - LOG2)
 
 
+def _beyond(z: np.ndarray) -> np.ndarray:
+    """Return log cosh z - |z|, without the cancellation of two large numbers."""
+    return np.log1p(np.exp(-2 * np.abs(z))) - LOG2
+
+
 _TAYLOR = [1 / math.factorial(k) for k in range(15, 1, -1)]  # of (e^s - 1 - s)/s^2
 
 
@@ -109,7 +114,7 @@ def _nonsaturating_weight(z: np.ndarray) -> np.ndarray:
 
 def _chi2_log_weight(z: np.ndarray) -> np.ndarray:
     """Return the log of (p - q)^2/(q m) = 4 tanh^2 z e^z cosh z."""
-    return 2 * LOG2 + 2 * np.log(np.abs(np.tanh(z))) + z + log_cosh(z)
+    return 2 * LOG2 + 2 * np.log(np.abs(np.tanh(z))) + 2 * np.maximum(z, 0.0) + _beyond(z)
 
 
 def _alpha_log_weight(a: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -127,7 +132,7 @@ def _alpha_log_weight(a: float) -> Callable[[np.ndarray], np.ndarray]:
         small = 2 * np.sinh(a * s) * np.sinh((a - 1) * s) / room + s**3 * np.polyval(series, s * s)
         top = np.maximum(b * z, np.abs(z))
         large = (np.exp(b * z - top) - a * np.exp(z - top) - (1 - a) * np.exp(-z - top)) / room
-        return np.where(near, np.log(np.abs(small)), top + np.log(np.abs(large))) - log_cosh(z)
+        return np.where(near, np.log(np.abs(small)) - np.abs(z), (top - np.abs(z)) + np.log(np.abs(large))) - _beyond(z)
 
     return log_weight
 
@@ -187,4 +192,4 @@ def overlap(a: float) -> Member:
     """Return the integral of p^a q^(1-a), of which Bhattacharyya and Renyi are logs: log b = (2a-1) z - log cosh z."""
     at_zero = 0.0 if a > 0 else math.inf
     at_infinity = 0.0 if a < 1 else math.inf
-    return Member("overlap", lambda z: (2 * a - 1) * z - log_cosh(z), at_zero, at_infinity)
+    return Member("overlap", lambda z: (2 * a - 1) * z - np.abs(z) - _beyond(z), at_zero, at_infinity)

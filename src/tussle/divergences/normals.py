@@ -13,6 +13,7 @@ import numpy as np
 from tussle.divergences.supports import mean_and_root
 from tussle.laws import Normal
 
+STEP = 1e-9  # by which parameters are moved, relative, to see what their roundings do
 SAME = 1e-14  # standard deviations whose ratio is this near to 1 count as equal
 
 
@@ -34,22 +35,30 @@ class Pair(NamedTuple):
         """scale^2 - 1, without cancellation."""
         return (self.scale - 1) * (self.scale + 1)
 
+    @property
+    def log_square(self) -> np.ndarray:
+        """The log of scale^2, to the last digits near 1 and far from it."""
+        near = np.abs(self.excess) < 0.5
+        return np.where(near, np.log1p(np.where(near, self.excess, 0.0)), 2 * np.log(self.scale))
+
     def kl(self) -> float:
         """Return KL(p || q) = (1/2) sum s^2 - 1 - log s^2 + v^2."""
-        return float(0.5 * np.sum(self.excess - np.log1p(self.excess) + self.shift**2))
+        return float(0.5 * np.sum(self.excess - self.log_square + self.shift**2))
 
     def reverse_kl(self) -> float:
         """Return KL(q || p)."""
         t = -self.excess / self.scale**2  # s^-2 - 1
-        return float(0.5 * np.sum(t - np.log1p(t) + (self.shift / self.scale) ** 2))
+        return float(0.5 * np.sum(t + self.log_square + (self.shift / self.scale) ** 2))
 
     def log_overlap(self, a: float) -> float:
         """Return log int p^a q^(1-a); infinite where the mixed precision is not positive."""
-        mixed = (1 - a) * self.excess  # a + (1-a) s^2 - 1
-        if np.any(mixed <= -1):
+        mixed = a + (1 - a) * self.scale**2
+        if np.any(mixed <= 0):
             return math.inf
-        bend = np.log1p(mixed) - (1 - a) * np.log1p(self.excess)
-        return float(-0.5 * np.sum(a * (1 - a) * self.shift**2 / (1 + mixed) + bend))
+        near = np.abs((1 - a) * self.excess) < 0.5
+        log_mixed = np.where(near, np.log1p(np.where(near, (1 - a) * self.excess, 0.0)), np.log(mixed))
+        bend = log_mixed - (1 - a) * self.log_square
+        return float(-0.5 * np.sum(a * (1 - a) * self.shift**2 / mixed + bend))
 
     def tv(self) -> float | None:
         """Return the total variation where it needs one axis only, from the crossings of the densities."""
@@ -58,6 +67,15 @@ class Pair(NamedTuple):
         if len(self.shift) > 1:
             return None
         return _line_tv(float(self.shift[0]), float(self.scale[0]))
+
+    def nearby(self) -> list["Pair"]:
+        """Return the pairs of which one shift or one scale is off by `STEP` of the largest."""
+        far, wide = STEP * float(np.linalg.norm(self.shift)), STEP * float(self.scale.max(initial=0.0))
+        moves = np.eye(len(self.shift))
+        return [
+            *(self._replace(shift=self.shift + far * move) for move in moves if far > 0),
+            *(self._replace(scale=self.scale - wide * move * np.sign(self.scale - 1.0)) for move in moves),
+        ]
 
     def laws(self) -> tuple[Normal, Normal]:
         """Return the two laws that the pair was carried to."""

@@ -1,13 +1,14 @@
 """Integrals with an error that is estimated from above: trapezoids for smooth integrands, halved panels for others.
 
 The plain trapezoidal rule converges geometrically for integrands that are smooth and fade at both ends; the grid is
-doubled until the sum rests, and the last change is the error. Elsewhere Gauss-Legendre panels are halved where the two
-halves disagree most with the whole. Every integrand gives a few rows at once, (k, n): what is wanted comes first, the
-masses of the two laws follow, so that a density that is not normalized, or that the grid misses, is noticed.
+made finer until the sum rests, and the last change tells the error. Elsewhere Gauss-Legendre panels are halved where
+the two halves disagree most with the whole. Every integrand gives a few rows at once, (k, n): what is wanted comes
+first, the masses of the two laws follow, so that a density that is not normalized, or that the grid misses, is noticed.
 """
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -17,7 +18,9 @@ Integrand = Callable[[np.ndarray], np.ndarray]
 
 ORDER = 16  # nodes of a panel
 PANELS = 20_000  # at a time, at most
-CHUNK = 1 << 16  # nodes that are evaluated at a time
+FAST, SLOW = 8.0, 30.0  # errors over changes: a singularity near the line leaves a small part that fades slowly
+FINER = 1.5  # the next trapezoid has that many times the intervals on each axis
+CHUNK = 1 << 14  # nodes that are evaluated at a time
 
 
 class Integral(NamedTuple):
@@ -60,23 +63,24 @@ def trapezoid(
         most: nodes, at most.
 
     Returns:
-        the integrals; the error is the change at the last doubling.
+        the integrals; the error is a few times the change from the grid before, more where that falls slowly.
     """
     sides = [int(c) for c in counts]
-    last, nodes, change = _grid_sum(function, low, high, sides), int(np.prod(sides)), np.inf
-    while nodes * 2 ** len(sides) <= most:
-        sides = [2 * c for c in sides]
+    last, nodes, change, error = _grid_sum(function, low, high, sides), int(np.prod(sides)), np.inf, np.inf
+    while nodes * FINER ** len(sides) <= most:
+        sides = [math.ceil(FINER * c) for c in sides]
         nodes = int(np.prod(sides))
         new = _grid_sum(function, low, high, sides)
-        change, last = float(np.max(np.abs(new - last))), new
-        if not np.isfinite(last[0]) or change <= tolerance * max(1.0, abs(float(last[0]))):
-            return Integral(last, change, nodes, True)
-    return Integral(last, 4 * change, nodes, False)
+        before, change, last = change, float(np.max(np.abs(new - last))), new
+        error = (FAST if change < 0.1 * before else SLOW) * change
+        if not np.isfinite(last[0]) or error <= tolerance * max(1.0, abs(float(last[0]))):
+            return Integral(last, error, nodes, True)
+    return Integral(last, error, nodes, False)
 
 
 def _grid_sum(function: Integrand, low: np.ndarray, high: np.ndarray, counts: Sequence[int]) -> np.ndarray:
     steps = (high - low) / counts
-    # Nodes in the middle of the intervals of the first grid, then between those of the grid before.
+    # Nodes in the middle of intervals: never on an end of the box.
     axes = [a + h * (np.arange(c) + 0.5) for a, h, c in zip(low, steps, counts, strict=True)]
     return float(np.prod(steps)) * _product_sum(function, axes, [np.ones(c) for c in counts])
 
@@ -159,18 +163,21 @@ def _worst(gaps: np.ndarray, target: float, spent: float, narrow: np.ndarray) ->
     return keep & ~narrow
 
 
-def product_panels(function: Integrand, cuts: list[np.ndarray], tolerance: float, most: int = 1 << 22) -> Integral:
+def product_panels(
+    function: Integrand, cuts: list[np.ndarray], tolerance: float, smooth: bool = False, most: int = 1 << 22
+) -> Integral:
     """Integrate over a box cut into panels on each axis, all of which are halved until the sum rests.
 
     Args:
         function: points (n, d) -> rows (k, n).
         cuts: the ends of panels on each axis.
         tolerance: of the first row, relative where it exceeds 1.
+        smooth: whether the integrand has no kinks but at ends of panels.
         most: nodes, at most.
 
     Returns:
-        the integrals; the error is four times the larger of the last change and a hundredth of the one before, as the
-        integrand may have kinks that no panel ends at.
+        the integrals; the error is the last change, and where there may be kinks four times the larger of that and a
+        hundredth of the change before.
     """
     last, change, before, nodes = _panel_product(function, cuts), np.inf, np.inf, 0
     while True:
@@ -182,7 +189,8 @@ def product_panels(function: Integrand, cuts: list[np.ndarray], tolerance: float
         before, change = change, float(np.max(np.abs(new - last)))
         last = new
         if not np.isfinite(last[0]) or change <= tolerance * max(1.0, abs(float(last[0]))):
-            return Integral(last, 4 * max(change, 0.01 * min(before, tolerance)), nodes, True)
+            kinks = 0.0 if smooth else 4 * max(change, 0.01 * min(before, tolerance))
+            return Integral(last, max(change, kinks), nodes, True)
 
 
 def _panel_product(function: Integrand, cuts: list[np.ndarray]) -> np.ndarray:

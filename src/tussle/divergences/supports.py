@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tussle.laws import Located, Mixture, Normal, Panels
+from tussle.laws import Erlang, Exponential, Laplace, Located, Mixture, Normal, Panels, Rayleigh, Uniform
 from tussle.measures import Atoms, Nodes, Samples
 
+SMALLEST, LARGEST = 1e-100, 1e100  # of the numbers of points
+PARTS = ("dimension", "support", "window", "breaks")  # of a law, beside its log density
 CELLS = 100_000  # boxes of a product grid that are looked at for supports
 
 
@@ -67,6 +69,12 @@ def side_of(name: str, measure: Any) -> Side:
     if isinstance(measure, Normal) and not np.any(measure.std):
         return Side("finite", measure.dimension, None, np.array([mean_and_root(measure)[0]]), np.ones(1))
     if callable(getattr(measure, "log_density", None)):
+        missing = [part for part in PARTS if getattr(measure, part, None) is None]
+        if missing:
+            message = (
+                f"`{name}` is {type(measure).__name__}, a law without {', '.join(missing)}; it must have these as "
+            )
+            raise ValueError(message + "tussle.laws.AbstractLaw says; add them.")
         return Side("law", int(measure.dimension), measure)
     if callable(getattr(measure, "nodes", None)):
         return side_of(name, measure.nodes())
@@ -89,6 +97,10 @@ def _points(name: str, values: Any) -> np.ndarray:
         message = f"`{name}` has {len(bad)} point(s) that are not finite, first in row {bad[0]}: "
         message += f"{points[bad[0]][:4].tolist()}; every number must be finite; drop these rows."
         raise ValueError(message)
+    size = float(np.abs(points).max())
+    if size and not SMALLEST < size < LARGEST:
+        message = f"`{name}` has numbers of size {size:.3g}; it may be {SMALLEST:g} to {LARGEST:g}, as distances are "
+        raise ValueError(message + "squared; divide all points by a common factor.")
     return points
 
 
@@ -174,6 +186,25 @@ def cuts_of(law: Any, axis: int) -> list[float]:
         if part.dimension == 1:
             found += [float(b) for b in part.breaks]
     return sorted(set(found))
+
+
+KNOWN = (Erlang, Exponential, Laplace, Normal, Rayleigh, Uniform)  # their windows are 9 to 40 times their spread
+
+
+def ladders(law: Any, axis: int) -> list[np.ndarray]:
+    """Return further places on an axis for each part whose shape is not known here.
+
+    Its window may be vast (a heavy tail) and its mass anywhere in it: places draw near to both ends and the middle.
+    """
+    found = []
+    for _, part in leaves(law):
+        inner = part.law if isinstance(part, Located) else part
+        if not isinstance(inner, KNOWN):
+            low, high = (float(v[axis]) for v in part.window)
+            steps = 0.5 * (high - low) * 2.0 ** -np.arange(1, 60)
+            middle = (low + high) / 2
+            found += [low + steps, middle - steps, middle + steps, high - steps]
+    return found
 
 
 class Regions(NamedTuple):

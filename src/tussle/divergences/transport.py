@@ -29,14 +29,7 @@ def exact(x: np.ndarray, a: np.ndarray, y: np.ndarray, b: np.ndarray, order: int
     if x.shape[1] == 1:
         return _line(x[:, 0], a, y[:, 0], b, order)
     if len(x) * len(y) > LARGEST:
-        size = len(x) * len(y) * 8 / 2**30
-        message = (
-            f"`w{order}` is a transport problem of {len(x)} x {len(y)} points, whose cost matrix takes {size:.1f} "
-        )
-        message += (
-            "GiB before POT copies it; at most 5000 x 5000 are solved exactly; take fewer points, or `sliced` or "
-        )
-        raise ValueError(message + "`sinkhorn`.")
+        raise ValueError(_too_large(f"w{order}", len(x), len(y)) + "or take `sliced`, or `sinkhorn` of fewer.")
     import ot
     from scipy.spatial.distance import cdist
 
@@ -46,6 +39,14 @@ def exact(x: np.ndarray, a: np.ndarray, y: np.ndarray, b: np.ndarray, order: int
         message = f"`w{order}` of {len(x)} x {len(y)} points was not solved ({log['warning']}); take fewer points."
         raise ValueError(message)
     return max(float(total), 0.0) ** (1 / order)
+
+
+def _too_large(name: str, n: int, m: int) -> str:
+    """Return what is told of a problem before any of its memory is taken."""
+    message = (
+        f"`{name}` is a transport problem of {n:,} x {m:,} points, whose cost matrix takes {n * m * 8 / 2**30:.1f} "
+    )
+    return message + "GiB, and solving it a few times that; at most 5,000 x 5,000 are taken; give fewer points, "
 
 
 def _line(x: np.ndarray, a: np.ndarray, y: np.ndarray, b: np.ndarray, order: int) -> float:
@@ -110,8 +111,7 @@ def sinkhorn(
         ValueError: if the problem is too large for memory.
     """
     if max(len(x), len(y)) ** 2 > LARGEST:
-        message = f"`sinkhorn` of {len(x)} and {len(y)} points needs matrices of {max(len(x), len(y)) ** 2} entries; "
-        raise ValueError(message + "at most 5000 x 5000 are taken; take fewer points, or `sliced`.")
+        raise ValueError(_too_large("sinkhorn", max(len(x), len(y)), max(len(x), len(y))) + "or take `sliced`.")
     from scipy.spatial.distance import cdist
 
     pairs = ((x, a, y, b), (x, a, x, a), (y, b, y, b))

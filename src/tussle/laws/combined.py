@@ -82,6 +82,10 @@ class Mixture:
     def __post_init__(self) -> None:
         """Check the parts and their weights."""
         weights = self.shares
+        other = [type(law).__name__ for law in self.laws if getattr(law, "dimension", None) is None]
+        if other:
+            message = f"`laws` holds {other[0]}, which has no density; a mixture is of laws; mix atoms in one Atoms."
+            raise ValueError(message)
         if len(self.laws) == 0 or len({law.dimension for law in self.laws}) > 1:
             message = (
                 f"`laws` has {len(self.laws)} law(s); a mixture is of one or more of the same dimension; give these."
@@ -125,11 +129,12 @@ class Mixture:
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """Return the log density at points (n, d), shape (n,)."""
-        from scipy.special import logsumexp
-
-        with np.errstate(divide="ignore"):
-            parts = [law.log_density(x) + np.log(w) for law, w in zip(self.laws, self.shares, strict=True)]
-        return np.asarray(logsumexp(parts, axis=0))
+        held = [(law, math.log(w)) for law, w in zip(self.laws, self.shares, strict=True) if w > 0]
+        parts = np.stack([law.log_density(x) + log for law, log in held])
+        top = np.max(parts, axis=0)
+        top[top == -math.inf] = 0.0
+        with np.errstate(divide="ignore", under="ignore"):
+            return top + np.log(np.sum(np.exp(parts - top), axis=0))
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """Return P(X <= x), shape of `x`."""

@@ -62,12 +62,15 @@ class Normal:
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """Return the log density at points (n, d), shape (n,)."""
-        root = self._root()
-        standard = np.linalg.solve(
-            root, (np.asarray(x, dtype=np.float64).reshape(-1, self.dimension) - self._center()).T
-        )
-        log_volume = np.linalg.slogdet(root)[1] + 0.5 * self.dimension * math.log(2 * math.pi)
-        return -0.5 * np.sum(standard * standard, axis=0) - log_volume
+        away = np.asarray(x, dtype=np.float64).reshape(-1, self.dimension) - self._center()
+        if np.ndim(self.std) < 2:
+            std = np.broadcast_to(np.asarray(self.std, dtype=np.float64), (self.dimension,))
+            standard, log_volume = away / std, float(np.sum(np.log(std)))
+        else:
+            root = self._root()
+            standard, log_volume = np.linalg.solve(root, away.T).T, float(np.linalg.slogdet(root)[1])
+        log_volume += 0.5 * self.dimension * math.log(2 * math.pi)
+        return -0.5 * np.einsum("nd,nd->n", standard, standard) - log_volume
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """Return P(X <= x), shape of `x`."""

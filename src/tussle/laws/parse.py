@@ -28,6 +28,7 @@ FILES = (".npy", ".csv")
 
 _token = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>\S))",
+    re.ASCII,
 )
 
 
@@ -190,11 +191,14 @@ def _made(name: str, values: list[Any]) -> Any:
     if name == "normal":
         return _normal(values[0], values[1])
     if name == "atoms":
-        atoms = Atoms(_array(values[0]), None if len(values) == 1 else _array(values[1]))
-        atoms.nodes()
-        return atoms
+        return _atoms(*values)
     if name == "uniform":
         low, high = (v if isinstance(v, float) else _array(v) for v in values)
+        if np.ndim(low) > 1 or np.ndim(high) > 1 or (np.ndim(low) == np.ndim(high) and np.shape(low) != np.shape(high)):
+            message = (
+                f"the ends have shapes {np.shape(low)} and {np.shape(high)}; both must be numbers or lists as long"
+            )
+            raise ValueError(message)
         return Uniform(low, high)
     if any(not isinstance(v, float) for v in values):
         message = f"{name} is of one dimension and takes plain numbers"
@@ -206,6 +210,15 @@ def _made(name: str, values: list[Any]) -> Any:
         return Erlang(int(values[0]), values[1])
     makers = {"exponential": Exponential, "laplace": Laplace, "rayleigh": Rayleigh}
     return makers[name](*values)
+
+
+def _atoms(points: Any, weights: Any = None) -> Atoms:
+    points, weights = _array(points), None if weights is None else _array(weights)
+    if weights is not None and abs(weights.sum() - 1) <= 1e-9:  # decimals such as 0.3333333333
+        weights = weights / weights.sum()
+    atoms = Atoms(points, weights)
+    atoms.nodes()
+    return atoms
 
 
 def _array(value: Any) -> np.ndarray:
@@ -225,7 +238,7 @@ def _normal(mean: Any, spread: Any) -> Normal:
         if center.ndim == 1 and second.ndim == 0:
             second = np.full(center.shape, float(second))
         return Normal(center if center.ndim else float(center), second if second.ndim else float(second))
-    d = center.size
+    d, center = center.size, np.atleast_1d(center)
     if second.shape != (d, d) or center.ndim != 1:
         message = f"the mean has {d} number(s) and the covariance shape {second.shape}, not ({d}, {d})"
         raise ValueError(message)
@@ -261,8 +274,9 @@ def read_samples(path: str | Path) -> Samples:
         values = np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else _table(path)
         values = np.asarray(values)
         numbers = values.astype(np.float64) if values.dtype.kind in "biuf" else None
-    except (ValueError, OSError, EOFError, UnicodeDecodeError) as wrong:
-        message = f"`{path}` cannot be read as numbers ({wrong}); give a .npy array or a .csv table of numbers."
+    except (ValueError, OSError, EOFError) as wrong:
+        why = "it is no .npy array of plain numbers" if path.suffix.lower() == ".npy" else str(wrong)
+        message = f"`{path}` cannot be read as numbers ({why}); give a .npy array or a .csv table of numbers."
         raise ValueError(message) from wrong
     if numbers is None or numbers.size == 0 or numbers.ndim == 0:
         message = f"`{path}` holds {values.dtype} of shape {values.shape}; it must hold numbers, one sample a row; "
@@ -279,7 +293,7 @@ def read_samples(path: str | Path) -> Samples:
 def _table(path: Path) -> np.ndarray:
     """Read comma-separated numbers, one sample a line."""
     lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    if lines and not _is_row(lines[0]):
+    if lines and not any(_is_row(cell) for cell in lines[0].split(",")):  # words only
         lines = lines[1:]
     rows = []
     for k, line in enumerate(lines):
@@ -295,6 +309,6 @@ def _table(path: Path) -> np.ndarray:
 
 def _is_row(line: str) -> bool:
     try:
-        return bool([float(cell) for cell in line.split(",")])
+        return "_" not in line and bool([float(cell) for cell in line.split(",")])
     except ValueError:
         return False

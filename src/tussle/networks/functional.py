@@ -32,7 +32,8 @@ class Player:
     """A module as a function of one flat vector; made by `player`.
 
     Attributes:
-        function: `function(flat, *inputs)` is the module's output with the parameters in `flat`.
+        function: `function(flat, *inputs)` is the module's output with the parameters in `flat`, which may also come in
+            pieces, from `pieces(flat)`.
         vector: a copy of the module's own trainable parameters, flat.
         names: the names of the parameters, in the order of the vector.
         shapes: their shapes.
@@ -49,6 +50,14 @@ class Player:
     def size(self) -> int:
         """The number of parameters."""
         return len(self.vector)
+
+    def pieces(self, vector: Tensor) -> list[Tensor]:
+        """Return a vector as the parameters that it holds: views of their shapes, in the order of `names`.
+
+        Raises:
+            ValueError: if the length is another one.
+        """
+        return _pieces(vector, self.shapes)
 
     def state_dict(self, vector: Tensor) -> dict[str, Tensor]:
         """Return the state of the module (frozen parameters and buffers included) with a vector written in.
@@ -125,11 +134,12 @@ def _caller(
     buffers = dict(module.named_buffers())  # a forward pass may write into them: it gets copies
     tied = len(list(module.named_parameters(remove_duplicate=False))) > len(names) + len(frozen)
 
-    def function(flat: Tensor, *inputs: Tensor) -> Tensor:
-        values = dict(zip(names, _pieces(flat, shapes), strict=True))
-        values |= {name: _constant(value, flat, copied=False) for name, value in frozen.items()}
-        values |= {name: _constant(value, flat, copied=True) for name, value in buffers.items()}
-        with _watched(module, values), _fixed_draws(seed, flat.device):
+    def function(flat: Tensor | list[Tensor], *inputs: Tensor) -> Tensor:
+        parts = flat if isinstance(flat, list) else _pieces(flat, shapes)
+        values = dict(zip(names, parts, strict=True))
+        values |= {name: _constant(value, parts[0], copied=False) for name, value in frozen.items()}
+        values |= {name: _constant(value, parts[0], copied=True) for name, value in buffers.items()}
+        with _watched(module, values), _fixed_draws(seed, parts[0].device):
             return functional_call(module, values, inputs, tie_weights=tied)
 
     return function

@@ -31,7 +31,8 @@ def divergence_plot(
     """Draw two measures, where their distance comes from, and a table of divergences.
 
     On a line the lower picture shows, for laws, the integrands of KL both ways and of JS, each with the divergence as
-    its area; for samples and atoms |F - G|, whose area is W1. In the plane it shows the integrand of JS.
+    its area; for samples and atoms |F - G|, whose area is W1. In the plane it shows the integrand of JS; beyond
+    the plane both are shown along the line through their means.
 
     Args:
         p: a measure, as in `tussle.divergences.divergence`.
@@ -164,13 +165,17 @@ def _integrands(ax: Axes, sides: tuple[Side, Side], x: np.ndarray, theme: Theme,
         placer.avoid(x, y)
     for k, (name, y) in enumerate(curves.items()):
         if np.any(np.isfinite(y)):
-            order = np.argsort(-np.nan_to_num(np.minimum(y, ax.get_ylim()[1])), kind="stable")[:120:6]
-            anchors = np.column_stack([x, np.minimum(y, 0.95 * ax.get_ylim()[1])])[order]
+            there = np.isfinite(y)
+            heights = np.minimum(y, 0.95 * ax.get_ylim()[1])[there]
+            order = np.argsort(-heights, kind="stable")[:120:6]
+            anchors = np.column_stack([x[there], heights])[order]
             placer.label(SHOWN[name], anchors, category(theme, k + 2))
 
 
 def _forbidden(ax: Axes, logs: list[np.ndarray], x: np.ndarray, theme: Theme) -> None:
-    """Shade where one law lives and the other does not: KL is infinite there."""
+    """Shade where one law lives and the other does not: KL is infinite there. The words stand above all curves."""
+    if np.any(np.isfinite(logs[0]) != np.isfinite(logs[1])):
+        ax.set_ylim(0, 1.15 * ax.get_ylim()[1])
     for k, (own, other) in enumerate((logs, logs[::-1])):
         alone = np.isfinite(own) & ~np.isfinite(other)
         if np.any(alone):
@@ -178,7 +183,7 @@ def _forbidden(ax: Axes, logs: list[np.ndarray], x: np.ndarray, theme: Theme) ->
             words = f"only {'pq'[k]}: KL({'pq'[k]}‖{'qp'[k]}) = ∞"
             style = font(text_color(theme, category(theme, k)), SMALL)
             middle = float(x[alone][len(x[alone]) // 2])
-            ax.text(middle, 0.93 * ax.get_ylim()[1], words, ha="center", va="top", path_effects=halo(theme), **style)
+            ax.text(middle, 0.98 * ax.get_ylim()[1], words, ha="center", va="top", path_effects=halo(theme), **style)
 
 
 def _gap(ax: Axes, sides: tuple[Side, Side], theme: Theme, way: str, window: tuple[float, float]) -> None:
@@ -186,7 +191,8 @@ def _gap(ax: Axes, sides: tuple[Side, Side], theme: Theme, way: str, window: tup
     x = np.unique(np.concatenate([np.linspace(*window, COUNT), places, np.nextafter(places, -np.inf)]))
     x = x[(x >= window[0]) & (x <= window[1])]
     y = np.abs(lines.cdf(sides[0])(x) - lines.cdf(sides[1])(x))
-    dress(ax, theme, way, "|F − G|", "Difference of the distribution functions: the area is W1")
+    whole = "the area is W1" if way == "x" else "along this line only"
+    dress(ax, theme, way, "|F − G|", f"Difference of the distribution functions: {whole}")
     ax.plot(x, y, color=category(theme, 2), lw=1.4, zorder=3)
     ax.fill_between(x, y, color=category(theme, 2), alpha=0.15, lw=0, zorder=2)
     ax.set_xlim(*window)

@@ -278,11 +278,15 @@ def _ready(found: Recipe, engine: str, game: GAN, start: Point, data: Any, netwo
     shape = (1,) if data is None else tuple(data.shape)
     weights = [_weight(part, shape, found, game.loss_function) for part in found.penalties]
     numbers = _scheduled(found, weights)
-    method = _method(game, found, engine)
-    twin = None
+    fields: Callable[[GAN], Any] = Field
+    if engine == "torch" and network is not None and not _distributed():
+        from tussle.training.affine import fields as shortest
+
+        fields = shortest(found, game, network.discriminator, start)
+    method, twin = _method(game, found, engine, fields), None
     if network is not None and engine == "jax":
         twin = _method(network.network.game, found, "alone")
-    elif _distributed():
+    elif _distributed() or fields is not Field:
         twin = _method(game, found, "alone")
     made = Setup(found, engine, game, start, method, numbers, data, network, twin)
     made.map(0)
@@ -293,12 +297,12 @@ def _ready(found: Recipe, engine: str, game: GAN, start: Point, data: Any, netwo
     return made
 
 
-def _method(game: GAN, found: Recipe, engine: str) -> Callable[[Values], Map]:
+def _method(game: GAN, found: Recipe, engine: str, fields: Callable[[GAN], Any] = Field) -> Callable[[Values], Map]:
     """Return the method on a game, given the scheduled numbers."""
 
     def method(values: Values) -> Map:
         now = _with_penalties(game, found, values)
-        field: Any = Field(_shared(now, found) if engine == "torch" else now)
+        field: Any = fields(_shared(now, found) if engine == "torch" else now)
         if found.run.micro is not None:
             field = _accumulated(field, found)
         for k, part in enumerate(found.adjustments):

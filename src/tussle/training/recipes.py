@@ -93,6 +93,9 @@ class Run(Part):
         Literal["float32", "float64", "bfloat16"], Field(description="of the networks; bfloat16 is autocast")
     ] = "float32"
     channels_last: Annotated[bool, Field(description="lay images out with their channels last (torch)")] = False
+    fused: Annotated[
+        bool, Field(description="take the short ways to the same gradients where they are right (torch, on the CPU)")
+    ] = True
     threads: Annotated[int | None, Field(ge=1, description="of PyTorch; as many as there are by default")] = None
     device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1, mps")] = "auto"
 

@@ -113,7 +113,7 @@ class CGD(GameOptimizer):
         super().__init__(players, first, None, adjust)
         one = self._parameters()[0][0]
         told = 4 * float(namespace(one).finfo(one.dtype).eps) if tolerance is None else tolerance
-        self.rule = rules.Competitive(sgd(lr), checks.positive("tolerance", told), iterations)
+        self.rule: Any = rules.Competitive(sgd(lr), checks.positive("tolerance", told), iterations)
 
 
 class Consensus(GameOptimizer):

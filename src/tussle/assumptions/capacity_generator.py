@@ -116,6 +116,13 @@ def _tabulated(scene: Scene) -> Callable[[Masses], float]:
 class Objective:
     """The divergence as a function of theta, quick or exact."""
 
+    scene: Scene
+    measure: Measure
+    linear: bool
+    of: Callable[[Masses], float]
+    nodes: Any
+    broken: bool
+
     def __init__(self, scene: Scene, measure: Measure) -> None:
         """Read the data once."""
         self.scene, self.measure, self.linear = scene, measure, is_linear(scene.loss)

@@ -22,6 +22,12 @@ HIDDEN = 64  # dimension of the features
 class SmallClassifier(nn.Module):
     """Three convolutions, a hidden layer, logits; no norms."""
 
+    mean: Tensor
+    scale: Tensor
+    unit: Tensor
+    body: nn.Sequential
+    last: nn.Linear
+
     def __init__(self, shape: tuple[int, ...], classes: int, width: int) -> None:
         super().__init__()
         channels, height, wide = shape

@@ -41,6 +41,9 @@ def conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: in
 class Block(nn.Module):
     """An inverted bottleneck: expand, filter each channel, project; with a skip where shapes allow."""
 
+    expands: bool
+    skips: bool
+
     def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
         wide = inputs * expansion

@@ -30,6 +30,9 @@ class Step(NamedTuple):
 class Unit(nn.Module):
     """Convolution, batch norm, ReLU."""
 
+    conv: nn.Conv2d
+    bn: nn.BatchNorm2d
+
     def __init__(self, inputs: int, step: Step, padded: bool = True) -> None:
         super().__init__()
         rows, columns = (k // 2 if padded and step.stride == 1 else 0 for k in step.kernel)
@@ -43,6 +46,11 @@ class Unit(nn.Module):
 
 class Mixed(nn.Module):
     """Branches side by side, each a chain of units that may end in a fork, and a pool with or without a unit."""
+
+    branches: tuple[tuple[Step | tuple[Step, Step], ...], ...]
+    pool: str
+    projects: bool
+    branch_pool: Unit
 
     def __init__(self, inputs: int, branches: tuple[tuple[Step | tuple[Step, Step], ...], ...], pool: str, to: int = 0):
         super().__init__()
@@ -135,6 +143,24 @@ class Inception(nn.Module):
         Szegedy et al., "Rethinking the inception architecture for computer vision", CVPR 2016; Heusel et al., "GANs
         trained by a two time-scale update rule converge to a local Nash equilibrium", NeurIPS 2017.
     """
+
+    Conv2d_1a_3x3: Unit
+    Conv2d_2a_3x3: Unit
+    Conv2d_2b_3x3: Unit
+    Conv2d_3b_1x1: Unit
+    Conv2d_4a_3x3: Unit
+    Mixed_5b: Mixed
+    Mixed_5c: Mixed
+    Mixed_5d: Mixed
+    Mixed_6a: Mixed
+    Mixed_6b: Mixed
+    Mixed_6c: Mixed
+    Mixed_6d: Mixed
+    Mixed_6e: Mixed
+    Mixed_7a: Mixed
+    Mixed_7b: Mixed
+    Mixed_7c: Mixed
+    fc: nn.Linear
 
     def __init__(self) -> None:
         super().__init__()

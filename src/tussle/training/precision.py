@@ -27,7 +27,7 @@ from tussle.gan import GAN
 from tussle.records import record, static
 from tussle.training.parallel import SharedLoss
 
-PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+PRECISIONS: dict[str, torch.dtype | None] = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 Function = Callable[..., Tensor]
 

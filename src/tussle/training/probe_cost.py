@@ -45,6 +45,13 @@ class Cost:
 class Clock:
     """The time that readings have taken so far, and how long steps last."""
 
+    start: float
+    last: float
+    steps: int
+    seconds: dict[str, float]
+    readings: dict[str, int]
+    open: dict[str, float]
+
     def __init__(self) -> None:
         self.start = self.last = math.nan
         self.steps = 0

@@ -108,6 +108,12 @@ class Probes:
     (True, False, 'kappa')
     """
 
+    names: tuple[str, ...]
+    every: int | str
+    eigen_every: int | str
+    seed: int
+    budget: float
+
     def __init__(
         self,
         names: Iterable[str] | None = None,

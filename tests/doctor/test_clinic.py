@@ -8,7 +8,6 @@ import pytest
 pytest.importorskip("torch")
 
 from doctor.clinic import JUDGED, PATIENTS, SET
-
 from tussle.doctor.diagnose import diagnose
 from tussle.doctor.findings import NAMES, NOTE
 

@@ -105,7 +105,7 @@ def _shown(found: Any) -> None:
     lines, wide = _fitting([found.columns, *([cell(value) for value in row] for row in found.rows)], console.width)
     if not console.is_terminal:
         console = Console(width=max(console.width, wide))
-    title = f"{found.title}  ({found.size} size)"
+    title = f"{found.title}  (size: {found.size})"
     made = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for k, name in enumerate(lines[0]):
         made.add_column(escape(name), justify="right" if k else "left", overflow="fold")

@@ -26,8 +26,8 @@ from tussle.training.laboratories import Cells, Laboratory, Told
 from tussle.training.many import stacked_starts, train_many
 
 LAWS = ("gaussian", "segment", "circle", "lines", "eight", "squares")
-RATES = {"sgd": (5e-3, 1e-2, 2e-2, 5e-2), "rmsprop": (5e-5, 1e-4, 2e-4, 5e-4)}  # as published
-WEIGHTS = (1.0, 10.0, 100.0)  # as published, in the gamma/2 convention
+RATES = {"sgd": (5e-3, 1e-2, 2e-2, 5e-2), "rmsprop": (5e-5, 1e-4, 2e-4, 5e-4)}  # as reported for the paper
+WEIGHTS = (1.0, 10.0, 100.0)  # likewise, in the gamma/2 convention
 SPREADS = (0.1, 0.3, 1.0)  # of instance noise, in place of weights: this library's choice
 LATENT = 16
 SHOWN = 200  # samples of a cell's best run that are kept for pictures

@@ -11,8 +11,9 @@ PUBLISHED = {"none": 0.112, "gp-1": 0.352, "gp-5": 0.092, "r1": 0.080, "r2": 0.0
 PAPER = (
     "Mescheder, Geiger, Nowozin: Which Training Methods for GANs do actually Converge? ICML 2018. Mean W1 of the 2-D "
     "problems in its first author's talk slides: unregularized 0.112, WGAN-GP with one critic step 0.352, with five "
-    "0.092, R1 0.080, R2 0.078. Laws, rates and weights are those of the paper; width, batch, steps and the number of "
-    "samples of W1 are not published, and no code of these problems was."
+    "0.092, R1 0.080, R2 0.078. Laws are read off the slides; rates and weights are those reported for the paper, whose "
+    "text could not be checked. Width, batch, steps and the number of samples of W1 are unknown, and no code of these "
+    "problems was published."
 )
 NOTES = (
     "W1 is exact between equally many generated and real samples, the same latents and real samples for all methods; "

@@ -6,6 +6,7 @@ leads nearer to the data than its untreated twin, on batches that did not choose
 """
 
 import argparse
+import importlib
 import json
 import sys
 import time
@@ -17,7 +18,6 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "doctor"))
 
-import clinic
 import numpy as np
 import torch
 
@@ -26,6 +26,8 @@ from tussle.doctor.examination import Examination
 from tussle.doctor.intake import left_alone
 from tussle.doctor.prescriptions import prescriptions
 from tussle.doctor.trials import LOOKS, continued, try_all
+
+clinic: Any = importlib.import_module("clinic")
 
 LOOKED = 2  # findings that count
 FRESH = (20, 21)  # continuations on batches that no trial has used
@@ -70,7 +72,7 @@ class Seen(NamedTuple):
         return self.expected in self.first
 
 
-def seen(name: str, case: clinic.Case, depth: str, budget: float, cures: float) -> Seen:
+def seen(name: str, case: Any, depth: str, budget: float, cures: float) -> Seen:
     """Diagnose one patient, and try cures for as many seconds where there are any."""
     began = time.perf_counter()
     patient = case.make()

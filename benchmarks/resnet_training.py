@@ -139,7 +139,7 @@ class Problem:
 
         run, pace = {"batch": self.case.batch}, {"name": "rmsprop", "lr": LR}
         plain = {"run": run, "networks": {"name": "resnet"}, "pace": pace}
-        field = fields(recipe(plain), self.made.game, self.made.discriminator, self.made.start)(self.made.game)
+        field = fields(recipe(plain), self.made)(self.made.game)
         method = tussle.Map(field, tussle.alternating(tussle.rmsprop(LR, eps=EPS), first="discriminator"))
         point = self.made.start
         state = method.init(point)

@@ -31,7 +31,7 @@ clinic: Any = importlib.import_module("clinic")
 
 LOOKED = 2  # findings that count
 FRESH = (20, 21)  # continuations on batches that no trial has used
-TRIED = 4  # prescriptions, the first ones
+TRIED = 6  # prescriptions, the first ones
 NOTE = "note"
 
 

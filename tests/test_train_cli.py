@@ -70,7 +70,7 @@ def test_the_presets_can_be_listed_and_shown(capsys):
         (("ring8", "--out", "x"), "did you mean `ring-8`?"),
         (("ring-8",), "`--out` is missing; a run needs a folder of its own; give --out RUN."),
         ((), "`PRESET` is missing; give a preset"),
-        (("ring-8", "--out", "x", "--set", "pace.lrr=1"), "`pace` adam has options"),
+        (("ring-8", "--out", "x", "--set", "pace.lrr=1"), "did you mean `lr`?"),
         (("ring-8", "--out", "x", "--set", "run.stepz=1"), "did you mean `steps`?"),
         (("ring-8", "--out", "x", "--device", "cuda"), "PyTorch finds none here; take cpu"),
         (("ring-8", "--out", "x", "--resume"), "holds no run"),

@@ -188,9 +188,10 @@ def test_noise_and_weights_go_the_general_way():
 
 def test_the_generator_has_the_general_field():
     net = network(loss=loss("ra-logistic"))
-    made = affine(net.game, net.discriminator, net.start)(net.game)
-    batch = placed(net.game.sampler(6)(0, 0), net.start[0])
-    assert torch.equal(made(net.start, batch)[0], Field(net.game)(net.start, batch)[0])
+    batch, whole = placed(net.game.sampler(6)(0, 0), net.start[0]), Field(net.game)
+    for generator in (None, net.generator):
+        made = affine(net.game, net.discriminator, net.start, generator)(net.game)
+        assert distance(made(net.start, batch)[0], whole(net.start, batch)[0]) < 1e-12
 
 
 def test_derivatives_of_the_short_way_are_refused():
@@ -293,6 +294,6 @@ def test_a_module_that_writes_into_what_a_relu_gave_is_left_to_pytorch():
             return self.last(functional.leaky_relu(self.first(x.flatten(1)), 0.2).mul_(1.4))[:, 0]
 
     net = network(Writing(None))
-    assert fields(small(), net.game, net.discriminator, net.start) is Field
+    assert fields(small(), net) is Field
     plain = network(Curved(functional.relu))
-    assert fields(small(), plain.game, plain.discriminator, plain.start) is not Field
+    assert fields(small(), plain) is not Field

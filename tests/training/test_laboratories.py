@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 import tussle
 from tussle.data import load
 from tussle.networks.dense import to_torch
+from tussle.plots.laboratories import laboratory_panel
 from tussle.training import lab_planes
 from tussle.training.lab_jare import jare_ring
 from tussle.training.lab_planes import WAYS
@@ -157,6 +158,15 @@ def test_best_median_and_failures_are_those_of_the_runs():
 def test_a_method_of_which_most_runs_fail_has_an_infinite_median():
     found = standing([{"pace": "sgd", "lanes": [[0, 0.1, 1], [0, 0.2, 1]], "w1": [0.2, None]}])
     assert (found.best, found.median) == (0.2, math.inf)
+
+
+def test_runs_that_all_overflow_are_counted_and_leave_no_picture():
+    changed = {"laws": ["circle"], "methods": ["none"], "sgd": [1e30, 1e25], "steps": 70}
+    found = laboratory("problems-2d", **(TINY | changed))
+    row = dict(zip(found.columns, found.rows[0], strict=True))
+    assert (row["best"], row["median"], row["failed"], row["runs"]) == (math.inf, math.inf, 4, 4)
+    assert [panel.kind for panel in found.panels] == ["dots"]
+    laboratory_panel(found.panels[0])
 
 
 def test_the_published_table_has_the_published_ranking():

@@ -275,9 +275,12 @@ def test_automatic_gamma_and_an_adjustment_are_taken(tmp_path):
         ({"data": {"name": "digitz"}}, r"digitz"),
         ({"data": {"name": "mnist5k"}}, r"makes samples of shape \(1, 8, 8\), but `data` mnist5k has \(1, 28, 28\)"),
         ({"penalties": [{"name": "r3", "weight": 1}]}, r"`penalties.name` is 'r3'"),
-        ({"penalties": [{"name": "r1", "weight": 1, "centre": 2}]}, r"has options \['centre'\], which do not fit"),
+        (
+            {"penalties": [{"name": "r1", "weight": 1, "centre": 2}]},
+            r"`option of penalties r1` is 'centre'",
+        ),
         ({"rule": {"name": "extragradient", "first": "generator"}}, r"only alternating has turns"),
-        ({"pace": {"name": "sgd", "lr": 0.1, "beta": 0.9}}, r"`pace` sgd has options \['beta'\]"),
+        ({"pace": {"name": "sgd", "lr": 0.1, "beta": 0.9}}, r"`option of pace sgd` is 'beta'"),
         ({"run__engine": "jax"}, r"runs dense networks alone, not digits; take torch"),
         ({"run__device": "cuda"}, r"`--device` is cuda, and PyTorch finds none here; take cpu"),
         ({"run__device": "gpu"}, r"`--device` is 'gpu'; it may be auto, cpu, cuda"),
@@ -321,3 +324,79 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(ValueError, match=r"has the format None; it must be 'tussle run 1'"):
         checkpoints.load(path, torch.zeros(1))
+
+
+# What a review found ----------------------------------------------------------------------------------------
+
+
+def test_stacked_digits_train_and_are_judged_by_their_modes(tmp_path):
+    small = {"run__steps": 2, "run__batch": 8, "networks__width": 4, "metrics__samples": 30, "log__samples": 4}
+    ended = train_recipe(recipe("stacked-mnist-small", **small, metrics__names=[]), tmp_path)
+    assert ended.step == 2
+    assert np.load(RunFolder(tmp_path).samples()[-1])["samples"].shape == (4, 3, 32, 32)
+
+
+def test_a_short_run_logs_its_last_step(tmp_path):
+    train_recipe(digits(run__steps=2, log__every=100), tmp_path)
+    assert [row["step"] for row in RunFolder(tmp_path).log()] == [2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"metrics__names": ["fid"]}, r"`metrics` cannot be measured as asked for: .*fid"),
+        ({"metrics__names": ["kid"], "metrics__features": "efficientnet"}, r"`metrics.features` is 'efficientnet'"),
+        ({"pace": {"name": "adam", "lr": 0.1, "bta1": 0.3}}, r"did you mean `beta1`\?"),
+        ({"rule": {"name": "alternating", "stepz": [1, 1]}}, r"`option of rule alternating` is 'stepz'"),
+        ({"pace": {"name": "adam", "lr": 0.1, "beta1": {"start": 0, "end": 1, "ovr": 3}}}, r"`ovr` of a schedule"),
+        (
+            {"penalties": [{"name": "r1", "weight": {"start": 1, "end": 2, "ovr": 3}}]},
+            r"`penalties.0.weight.ovr` is no",
+        ),
+        (
+            {"networks": {"name": "dcgan", "size": 8, "channels": 1, "layers": 2, "width": 4, "classes": 3}},
+            r"`networks.classes` is 3, but `data` digits has 10 classes",
+        ),
+    ],
+)
+def test_what_would_fail_later_is_refused_before_anything_is_written(changes, match, tmp_path):
+    with pytest.raises(ValueError, match=match):
+        train_recipe(digits(**changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_features_of_points_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"has points, not images; leave it out"):
+        train_recipe(ring(metrics__names=["kid"], metrics__features="efficientnet-lite0"), tmp_path / "run")
+
+
+def test_a_lost_or_damaged_checkpoint_is_not_taken_for_a_good_one(tmp_path):
+    train_recipe(digits(log__keep=1), tmp_path)
+    path = tmp_path / "last.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 0x55
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match=r"is damaged: .*take another: copy .*step-000000012.safetensors there"):
+        train_recipe(digits(run__steps=14), tmp_path, resume=True)
+    path.unlink()
+    with pytest.raises(ValueError, match=r"is missing, and the run had reached step 12; put it back"):
+        train_recipe(digits(run__steps=14), tmp_path, resume=True)
+
+
+def test_fewer_steps_than_were_taken_are_refused(tmp_path):
+    train_recipe(digits(), tmp_path)
+    with pytest.raises(ValueError, match=r"`run.steps` is 3, and the run has taken 12 already"):
+        train_recipe(digits(run__steps=3), tmp_path, resume=True)
+
+
+def test_stratified_batches_do_not_lower_the_noise_floor():
+    from tussle.data import load
+    from tussle.training.judging import Judging
+
+    found = recipe("mog-2003", metrics__names=["w1"], metrics__samples=200)
+    data = load("ring-8", stratified=True)
+    rng = np.random.default_rng(5)
+    perfect = lambda z: data.law.sample(rng, len(z)).astype(np.float32)
+    measured = Judging(found, data).measure(1, perfect, np.zeros((200, 1)))["metrics"]["w1"]
+    assert measured["value"] < measured["floor"] + 4 * measured["floor_deviation"]
+    assert measured["floor"] > 0.05  # between stratified samples it would be 0.007

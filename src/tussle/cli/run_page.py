@@ -129,7 +129,7 @@ def _curves(ended: Any, theme: str) -> list[str]:
     pictures = []
     for title, prefix in (*groups, *_probes(lines)):
         rows = [line for line in lines if any(k.startswith(prefix) for k in line)]
-        names = [k for k in (rows[-1] if rows else {}) if k.startswith(prefix)]
+        names = [k for k in (rows[-1] if rows else {}) if k.startswith(prefix) and not k.endswith("products")]
         whole = [row for row in rows if all(isinstance(row.get(k), (int, float)) for k in names)]
         if len(whole) < 2 or not names:
             continue
@@ -141,15 +141,20 @@ def _curves(ended: Any, theme: str) -> list[str]:
 
 def _probes(lines: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """Return titles and prefixes of the probes that were read."""
-    names = dict.fromkeys(k.split("/")[1] for line in lines for k in line if k.startswith("probe/"))
-    return [(name.replace("_", " "), f"probe/{name}/") for name in names]
+    found = [k for line in lines for k in line if k.startswith("probe/")]
+    names = dict.fromkeys(k.split("/")[1] for k in found)
+    single = {k.split("/")[1] for k in found if k.count("/") == 1}
+    return [(name.replace("_", " "), f"probe/{name}" + ("" if name in single else "/")) for name in names]
 
 
 def _metrics(found: dict[str, Any]) -> str:
     rows = []
     for name, one in found.get("metrics", {}).items():
         floor = one.get("floor")
-        about = one.get("provenance") or one.get("note") or ""
+        network = one.get("features")
+        about = one.get("note") or ""
+        if network:
+            about += f"; features of {network['name']} (weights {str(network['digest'])[:12]})"
         rows.append([
             html.escape(name), f"{one['value']:.5g}", "-" if floor is None else f"{floor:.5g}", html.escape(str(about)),
         ])  # fmt: skip

@@ -81,6 +81,10 @@ class Stacks:
     channels: int = static(default=3)
     dequantize: bool = static(default=False)
 
+    def __len__(self) -> int:
+        """Return how many single digits the stacks are made of."""
+        return len(self.values)
+
     @property
     def modes(self) -> int:
         """How many modes there are."""

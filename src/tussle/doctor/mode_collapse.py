@@ -24,16 +24,18 @@ import torch
 
 from tussle.autodiff import array, jacobian, to_numpy
 from tussle.doctor.examination import Cannot, Examination, OutOfTime
-from tussle.doctor.findings import ILLNESS, WARNING, Checked, Evidence, Finding, clear, confidence, found
+from tussle.doctor.findings import ILLNESS, NOTE, WARNING, Checked, Evidence, Finding, clear, confidence, found
 
 NAME = "mode_collapse"
 LEFT_OUT = 0.5  # of the data, of those that real data would cover: half of the modes
 RISK = 0.3
 POINT = 0.05  # of the data's spread: new generators have a tenth and more
+LITTLE = 0.15  # the same: what is left around a single sample or two, if it is no beginning
 CLUMPS = 0.35  # of the kinds that data or latents have
 FEW = 85.0  # kinds of data among 512: modes, or a plane; images have hundreds
 YOUNG = 0.3  # of the data's spread: new generators have up to that, and might look collapsed
 STEPS, AHEAD = 30, 1000  # of training, to see whether they spread; number of the first batch
+SINGLE = 1e-12  # relative spread of data that are one sample: rounding in double precision
 GROWS = 1.2  # a factor of their spread in these steps: what is new spreads
 MATRIX, DRAWN = 16, 0.01  # numbers of a matrix, and level of the test that it is as drawn
 PRECISE = 0.5  # of the precision of real data: the fakes lie on the data
@@ -87,6 +89,8 @@ class Hearing(NamedTuple):
 
 def look(exam: Examination) -> Checked:
     """Compare the diversity of fakes with that of real data."""
+    if _spread(_rows(exam, exam.real)) <= SINGLE * (1 + float(np.abs(exam.real).max())):
+        return clear(NAME, "the data are one and the same sample: nothing of their diversity can be lost")
     hears = hearing(exam)
     deaf = Evidence(
         "move of a sample for a latent of its own size, in spreads of the data", hears.moved, hears.error, DEAF
@@ -114,7 +118,8 @@ def look(exam: Examination) -> Checked:
     if not ill:
         missed = Evidence(missed.what, missed.value, missed.uncertainty, RISK)
     advice = "take a paired loss (rp-logistic) with r1, smaller steps for the generator, or more for the discriminator"
-    severity = ILLNESS if ill else WARNING
+    begins = not ill and seen.spread < YOUNG and as_drawn(exam)  # every generator begins so
+    severity = ILLNESS if ill else NOTE if begins else WARNING
     return found(Finding(NAME, severity, confidence(missed), (missed, *more), f"{words}.", SOURCE, advice))
 
 
@@ -122,6 +127,7 @@ def _reasons(seen: Diversity) -> list[str]:
     """Return in which ways fakes that miss most of the data are collapsed, and not merely elsewhere."""
     ways = (
         ("they are all but the same", seen.spread < POINT),
+        ("they differ by little", seen.spread < LITTLE),
         ("they are a few clumps", seen.kinds < CLUMPS),
         # in many dimensions a blur in the middle lies in everybody's ball
         ("they lie on the data and leave the rest out", seen.precision > PRECISE and seen.counts[1] < FEW),

@@ -6,8 +6,9 @@ of critical damping. Far beyond, the slower eigenvalue is w^2 / (gamma c): the m
 
 import math
 
+from tussle.doctor import saturated_discriminator
 from tussle.doctor.coupling import coupling
-from tussle.doctor.examination import Examination
+from tussle.doctor.examination import Cannot, Examination
 from tussle.doctor.findings import ILLNESS, WARNING, Checked, Evidence, Finding, clear, confidence, found
 
 NAME = "overdamped"
@@ -23,6 +24,8 @@ def look(exam: Examination) -> Checked:
     """Look whether the penalties are far beyond critical damping."""
     if not exam.patient.game.penalties:
         return clear(NAME, "there is no penalty that could overdamp", Evidence("times critical damping", 0, 0, BEYOND))
+    if _saturated(exam):
+        return clear(NAME, "the discriminator is saturated: its loss couples the players too little to be damped")
     pair = coupling(exam)
     value, error = pair.excess
     if pair.frequency <= pair.frequency_error:
@@ -41,3 +44,11 @@ def look(exam: Examination) -> Checked:
     )
     advice = f"lower the penalty's weight to about {1 / value:.2g} of the present one"
     return found(Finding(NAME, severity, confidence(ratio), (ratio, speed), words, SOURCE, advice))
+
+
+def _saturated(exam: Examination) -> bool:
+    """Say whether the coupling is weak because the discriminator is sure: there a lighter penalty is no cure."""
+    try:
+        return saturated_discriminator.look(exam).finding is not None
+    except Cannot:
+        return False

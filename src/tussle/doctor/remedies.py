@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tussle import losses
+from tussle.autodiff import array
 from tussle.doctor import changes
 from tussle.doctor.examination import Cannot, Examination, OutOfTime
 from tussle.doctor.gamma_advice import advise
@@ -20,6 +21,7 @@ CONVERGE = "Mescheder, Geiger, Nowozin, ICML 2018"
 R3GAN = "Huang et al., NeurIPS 2024 (R3GAN)"
 NOISE = "Sønderby et al., ICLR 2017; Arjovsky, Bottou, ICLR 2017"
 SHARE = 0.1  # instance noise as a share of the data's own spread
+START = 0.1  # least size of a new weight
 CENTERED = ("wgan_gp", "wgan_lp", "dragan")
 
 
@@ -197,6 +199,24 @@ def noise(exam: Examination) -> Remedy | None:
     )  # fmt: skip
 
 
+def fresh_critic(exam: Examination) -> Remedy | None:
+    """Other weights for a discriminator that is flat wherever it looks: no step leads away from there."""
+    if exam.slopes.real.any() or exam.slopes.fake.any():
+        return None
+    psi = exam.point[1]
+    noise = np.random.default_rng(exam.seed).standard_normal(len(psi))
+    size = max(float(psi.double().norm()) / np.sqrt(len(psi)), START)
+
+    def apply(patient: Patient) -> Patient:
+        theta, now = patient.start
+        return changes.changed(patient, start=(theta, now + array(size * noise, now)))
+
+    return Remedy(
+        "fresh-critic", f"give the discriminator other weights: add normal noise of deviation {size:.3g}", apply,
+        CONVERGE, "a flat discriminator has no gradient that could lead it away; other weights have slopes",
+    )  # fmt: skip
+
+
 REMEDIES: dict[str, Callable[[Examination], Remedy | None]] = {
     "damp": damp,
     "damp_both": lambda exam: damp(exam, "r1+r2"),
@@ -207,6 +227,7 @@ REMEDIES: dict[str, Callable[[Examination], Remedy | None]] = {
     "zero_centered": zero_centered,
     "noise_for_penalty": noise_for_penalty,
     "noise": noise,
+    "fresh_critic": fresh_critic,
     "nonsaturating": _loss(
         "nonsaturating", "the generator's gradient does not vanish where the critic is sure", "Goodfellow et al., 2014"
     ),

@@ -124,7 +124,10 @@ def signal_at_fakes(exam: Examination) -> tuple[float, float, bool]:
 
 
 def transfer_of_generator(exam: Examination) -> tuple[float, float]:
-    """Return |J^T u| |theta| / (distance sqrt(n)) for random u of length 1 over a batch of n samples, and its error."""
+    """Return |J^T u| |theta| / (distance sqrt(n)) for random u of length 1 over n samples, and its error.
+
+    A generator at parameters of 0 may listen to them very well: their size counts as 1 at least.
+    """
     theta = exam.point[0]
     rng = np.random.default_rng(exam.seed + 1)
     batch = exam.batch(0, max(exam.patient.batch if exam.patient.batch < 32 else 32, 2))
@@ -136,5 +139,5 @@ def transfer_of_generator(exam: Examination) -> tuple[float, float]:
             u[:, -1] = 0.0  # the label that travels has no derivative
         with torch.no_grad():
             read.append(float(pull(array(u / np.linalg.norm(u), theta)).double().norm()))
-    scale = float(theta.double().norm()) / max(distance(exam) * math.sqrt(len(made)), 1e-300)
+    scale = max(float(theta.double().norm()), 1.0) / max(distance(exam) * math.sqrt(len(made)), 1e-300)
     return float(np.mean(read)) * scale, float(np.std(read, ddof=1)) / math.sqrt(DIRECTIONS) * scale

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from tussle.autodiff import array
-from tussle.doctor.examination import Examination
+from tussle.doctor.examination import Cannot, Examination
 from tussle.doctor.findings import ILLNESS, WARNING, Checked, Evidence, Finding, clear, confidence, found
 from tussle.doctor.loss_mismatch import last_operation
 
@@ -25,7 +25,7 @@ RANGES = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0), "Hardtanh": (-1.0, 1.0), "
 BEYOND = 0.01  # share of the data's values out of reach: a discriminator finds one in a hundred
 SLACK = 0.02  # of the range, at either end: dequantized or centered data go a little over
 UNUSED = 0.45  # of the range: [0, 1] is half of [-1, 1]
-APART = (10.0, 50.0)  # times larger or smaller: a risk, and an illness; new weights give a scale of 0.03 to 3
+APART = (35.0, 100.0)  # times larger or smaller: a risk, and an illness; new weights give a scale of 0.03 to 3
 SOURCE = "data are scaled to the range of the generator's last activation (Radford et al. 2016, section 4)"
 
 
@@ -99,7 +99,10 @@ def _scale(real: np.ndarray, fake: np.ndarray) -> tuple[float, float]:
     parts, spread = [], 0.0
     for rows in (real, fake):
         square = np.square(rows).mean(axis=1)
-        mean = max(float(square.mean()), 1e-300)
+        mean = float(square.mean())
+        if not 0 < mean < math.inf:
+            message = "data or fakes are all 0 or not finite: they have no size to compare"
+            raise Cannot(message)
         parts.append(0.5 * math.log10(mean))
         spread += float(square.var(ddof=1)) / len(square) / mean**2 / 4
     return parts[0] - parts[1], math.sqrt(spread) / math.log(10) + 1e-9

@@ -10,6 +10,7 @@ from tussle.plots.bifurcation import bifurcation_diagram
 from tussle.plots.chart import stability_chart
 from tussle.plots.divergence import divergence_plot
 from tussle.plots.eigenvalues import eigenvalue_path
+from tussle.plots.laboratories import laboratory_panel
 from tussle.plots.path import path_plot
 from tussle.plots.planes import animation, plane_samples
 from tussle.plots.plateaux import plateau_map
@@ -38,6 +39,7 @@ __all__ = [
     "ensemble_bands",
     "flow_spectrum",
     "generator_weights",
+    "laboratory_panel",
     "map_spectrum",
     "path_plot",
     "phase_portrait",

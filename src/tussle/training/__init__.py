@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from tussle.training.field_spectra import dense_jacobian as dense_jacobian
     from tussle.training.folder import RunFolder as RunFolder
     from tussle.training.gamma import automatic_gamma as automatic_gamma
+    from tussle.training.laboratories import Laboratory as Laboratory
+    from tussle.training.laboratories import Panel as Panel
+    from tussle.training.laboratories import laboratory as laboratory
+    from tussle.training.laboratories import laboratory_names as laboratory_names
     from tussle.training.ledger import gan_ledger as gan_ledger
     from tussle.training.ledger import run_ledger as run_ledger
     from tussle.training.loop import Progress as Progress
@@ -44,12 +48,13 @@ if TYPE_CHECKING:
     from tussle.training.recipes import Schedule as Schedule
     from tussle.training.recipes import preset_names as preset_names
     from tussle.training.recipes import recipe as recipe
-    from tussle.training.session import Trained as Trained
     from tussle.training.session import train_recipe as train_recipe
+    from tussle.training.trained import Trained as Trained
 
 _homes = {
     "recipes": "Recipe Schedule preset_names recipe",
-    "session": "Trained train_recipe",
+    "session": "train_recipe",
+    "trained": "Trained",
     "folder": "RunFolder",
     "loop": "Progress TrainingRecord train",
     "compiled": "Advanced CompiledSteps",
@@ -64,6 +69,7 @@ _homes = {
     "gamma": "automatic_gamma",
     "field_spectra": "FieldSpectra consensus_spectra dense_jacobian",
     "ledger": "gan_ledger run_ledger",
+    "laboratories": "Laboratory Panel laboratory laboratory_names",
     "digits": "DigitsRun digits_gan train_digits",
 }
 _home = {name: module for module, names in _homes.items() for name in names.split()}

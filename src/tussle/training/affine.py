@@ -39,16 +39,17 @@ from tussle.losses import Loss
 from tussle.measures import Nodes
 from tussle.networks.convolution import closed_gan
 from tussle.networks.functional import Player
+from tussle.networks.gan import NetworkGAN
 from tussle.penalties import r1
 from tussle.records import record, static
 from tussle.training.recipes import Recipe
 
 FLAT = 1e-8  # |c_i| n below which a loss counts as flat
 SLACK = 1e-3  # how far Euler's identity may be off in a step, of the sizes of its terms
-ENOUGH = 2e8  # operations of the critic on a batch, forward, from which on less work outweighs more calls (measured)
+ENOUGH = 5e7  # operations of the critic on a batch, forward, from which on less work outweighs more calls (measured)
 PROBE = 3  # samples that a critic is tried on
 STRETCH = 30  # how far off the second samples are, for bends that only large ones meet
-TINY = 1e-9  # how far identity and gradient may be off in float64 when a critic is tried
+TINY = 1e-9  # how far off the identity may be in float64 when a critic is tried
 
 
 @record
@@ -61,11 +62,13 @@ class Affine:
         field: the general field, which reads the generator and what the short way does not cover.
         critic: the critic as a player.
         biases: which of its parameters are biases, in the order of `critic.names`.
+        generator: the generator as a player, whose gradient is then read piece by piece, in less memory; or None.
     """
 
     field: Field
     critic: Player = static()
     biases: tuple[bool, ...] = static()
+    generator: Player | None = static(default=None)
 
     @property
     def game(self) -> GAN:
@@ -84,6 +87,8 @@ class Affine:
                 "first order; use Field(gan) with adjustments and with rules that differentiate."
             )
             raise ValueError(message)
+        if player == 0 and self.generator is not None and batch is not None:
+            return self._generator(self.generator, point, batch)
         found = self._short(point, batch) if player == 1 and self._plain(batch) else None
         return self.field.player(player, point, batch) if found is None else found
 
@@ -95,12 +100,21 @@ class Affine:
         """Return the velocities at a point of tensors, as NumPy arrays."""
         return at(self, values, batch)
 
+    def _generator(self, generator: Player, point: Point, batch: Batch) -> Tensor:
+        """Return the generator's velocity."""
+        velocity = torch.zeros_like(point[0])
+        with torch.enable_grad():
+            pieces = [p.requires_grad_() for p in generator.pieces(point[0].detach())]
+            loss = self.game.own_loss(0, (pieces, point[1]), batch)
+            _subtract(generator.pieces(velocity), torch.autograd.grad(loss, pieces, allow_unused=True))
+        return velocity
+
     def _plain(self, batch: Any) -> bool:
         """Say whether game and batch are such that the short way is right."""
         weighted = not isinstance(batch, Batch) or batch.real.weights is not None or batch.latent.weights is not None
         return not weighted and covered(self.game)
 
-    def _short(self, point: Point, batch: Batch) -> Tensor | None:
+    def _short(self, point: Point, batch: Any) -> Tensor | None:
         """Return the critic's velocity, or None where the general way is needed."""
         with torch.no_grad():
             fake = self.game.generator(point[0], batch.latent.points)
@@ -110,9 +124,8 @@ class Affine:
             for gradients in self._gradients(pieces, batch.real.points, fake):
                 if gradients is None:
                     return None
-                for part, g in zip(self.critic.pieces(velocity), gradients, strict=True):
-                    if g is not None:
-                        part.sub_(g.detach())
+                _subtract(self.critic.pieces(velocity), gradients)
+                del gradients
         return velocity
 
     def _gradients(self, pieces: list[Tensor], *sides: Tensor) -> Any:
@@ -131,6 +144,12 @@ class Affine:
         slopes = _slopes(self.game.loss_function, *(side.out.detach() for side in read))
         for side, c in zip(read, slopes, strict=True):
             yield side.gradients(pieces, self.biases, c)
+
+
+def _subtract(parts: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
+    for part, g in zip(parts, gradients, strict=True):
+        if g is not None:
+            part.sub_(g.detach())
 
 
 def _weight(game: GAN, place: str) -> float:
@@ -201,25 +220,25 @@ def _euler(side: _Side, c: Tensor, g: Tensor, d: list[Tensor], b: list[Tensor], 
 # Which critics ----------------------------------------------------------------------------------------------
 
 
-def fields(found: Recipe, game: GAN, critic: Player, start: Point) -> Callable[[GAN], Any]:
+def fields(found: Recipe, network: NetworkGAN) -> Callable[[GAN], Any]:
     """Return how the fields of a recipe's game are read: the shortest way that is right.
 
     Args:
         found: the recipe.
-        game: its game, of PyTorch modules.
-        critic: the critic as a player.
-        start: the parameters of both players.
+        network: its game, its players and their start.
 
     Returns:
         a function from the game of a step to its field; `Field` itself where nothing shorter is right.
     """
-    run, device = found.run, start[0].device.type
+    run, game, start, device = found.run, network.game, network.start, network.start[0].device.type
     second = bool(found.adjustments) or "competitive" in (found.rule.name, found.rule.options.get("inner"))
     if not run.fused or run.micro is not None or run.precision == "bfloat16" or device != "cpu" or second:
         return Field
     if _work(game, start) * run.batch < ENOUGH or not _same(game, start):
         return Field
-    short = affine(closed_gan(game), critic, start) if covered(game) and game.penalties else None
+    pair, short = (network.discriminator, network.generator), None
+    if covered(game) and game.penalties:
+        short = affine(closed_gan(game), pair[0], start, pair[1])
 
     def field(now: GAN) -> Any:
         return Field(closed_gan(now)) if short is None else short(closed_gan(now))
@@ -276,38 +295,39 @@ def covered(game: GAN) -> bool:
     return game.noise is None and all(kinds)
 
 
-def affine(game: GAN, critic: Player, start: Point) -> Callable[[GAN], Affine] | None:
+def affine(game: GAN, critic: Player, start: Point, generator: Player | None = None) -> Callable[[GAN], Affine] | None:
     """Return how the fields of a game and of its kin are read the short way, or None if its critic is not affine.
 
-    The critic is tried in float64 at its start, and at a point and samples some way off: Euler's identity must hold,
+    The critic is tried at its start, and at a point and samples some way off: Euler's identity must hold in float64,
     and the short way's gradient must be the general one's. A critic that cannot be called in float64 is not affine.
 
     Args:
         game: the game, of PyTorch modules.
         critic: the critic as a player.
         start: the parameters of both players.
+        generator: the generator as a player, where its gradient is to be read in less memory.
 
     Returns:
         a function from games with this critic, whatever their penalties and layout, to their fields; or None.
 
     Example:
-        >>> from tussle.data import digits
-        >>> from tussle.networks import network_gan, small_networks
-        >>> net = network_gan(*small_networks(4, 1), data=digits().train.images, latent=4, penalties=(r1(1.0),))
+        >>> from tussle.data import digits; from tussle.networks import network_gan, small_networks
+        >>> pair, images = small_networks(4, 1, activation="leaky_relu"), digits().train.images
+        >>> net = network_gan(*pair, data=images, latent=4, penalties=(r1(1.0),))
         >>> made = affine(net.game, net.discriminator, net.start)
         >>> batch = placed(net.game.sampler(8)(0, 0), net.start[0])
         >>> short, whole = (f.player(1, net.start, batch) for f in (made(net.game), Field(net.game)))
         >>> bool((short - whole).norm() < 1e-5 * whole.norm())
         True
     """
-    tried = dataclasses.replace(game, loss_function=cast(Loss, _Uneven()), penalties=(r1(1.0),), noise=None)
-    theta, psi = (x.detach().double() for x in start)
+    tried = Field(dataclasses.replace(game, loss_function=cast(Loss, _Uneven()), penalties=(r1(1.0),), noise=None))
+    theta, psi = (x.detach() for x in start)
     batch = placed(game.sampler(PROBE)(0, 0), psi)
     for biases in dict.fromkeys((_named_bias(critic), tuple(len(shape) < 2 for shape in critic.shapes))):
-        made = Affine(Field(tried), critic, biases)
+        made = Affine(tried, critic, biases)
         try:
             if _right(made, (theta, psi), batch) and _right(made, (theta, _moved(psi)), _stretched(batch)):
-                return lambda other: Affine(Field(other), critic, biases)
+                return lambda other: Affine(Field(other), critic, biases, generator)
         except RuntimeError:  # PyTorch's way to say that types do not fit
             return None
     return None
@@ -339,13 +359,20 @@ def _stretched(batch: Batch) -> Batch:
 
 def _right(made: Affine, point: Point, batch: Batch) -> bool:
     """Say whether Euler's identity and the short way's gradient are true at a point."""
+    if not _homogeneous(made, point[1].double(), batch.real.points.double()):
+        return False
+    short, whole = made._short(point, batch), made.field.player(1, point, batch)
+    near = torch.finfo(whole.dtype).eps ** 0.5
+    return short is not None and bool((short - whole).norm() <= near * whole.norm())
+
+
+def _homogeneous(made: Affine, psi: Tensor, x: Tensor) -> bool:
     with torch.enable_grad():
-        pieces = [p.requires_grad_() for p in made.critic.pieces(point[1])]
-        side = _Side.read(made.game, pieces, batch.real.points, 1.0)
+        pieces = [p.requires_grad_() for p in made.critic.pieces(psi)]
+        side = _Side.read(made.game, pieces, x, 1.0)
+        if not side.out.requires_grad:
+            return False
         b = [p for p, yes in zip(pieces, made.biases, strict=True) if yes]
         c = torch.linspace(0.5, 1.5, len(side.out), dtype=side.out.dtype, device=side.out.device)
-        g, *d = _first(side.out, [side.x, *b], c)
-        if not _euler(side, c, g, d, b, TINY):
-            return False
-    short, whole = made._short(point, batch), made.field.player(1, point, batch)
-    return short is not None and bool((short - whole).norm() <= TINY * whole.norm())
+        g, *d = torch.autograd.grad(side.out, [side.x, *b], c, allow_unused=True, materialize_grads=True)
+        return _euler(side, c, g, d, b, TINY)

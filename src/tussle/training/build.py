@@ -1,5 +1,6 @@
 """From a recipe to the game, the method and the batches of a run."""
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,8 +17,8 @@ from tussle.map import Map
 from tussle.paces import PACES
 from tussle.penalties import PENALTIES
 from tussle.records import rebuild, record, static
-from tussle.training.gamma import automatic_gamma
-from tussle.training.recipes import Named, Number, Penalty, Recipe, Schedule
+from tussle.training.numbers import read_number, scheduled, weight_of
+from tussle.training.recipes import Named, Penalty, Recipe
 
 Values = Mapping[str, Any]
 PLAIN_RULES = ("simultaneous", "extragradient", "optimistic", "competitive")
@@ -89,7 +90,9 @@ def setup(found: Recipe, device: str = "cpu") -> Setup:
     data = _data(found)
     engine = _engine(found, device)
     parts: dict[str, Any] = {"loss": objective, "noise": found.noise, "clip": found.clip}
-    parts["penalties"] = tuple(_penalty(one, _weight(one, data.shape, found, objective)(0)) for one in found.penalties)
+    parts["penalties"] = tuple(
+        _penalty(one, weight_of(one, data.shape, found, objective)(0)) for one in found.penalties
+    )
     network = (_dense if engine == "jax" else _modules)(found, data, parts, device)
     return _ready(found, engine, network.game, network.start, data, network)
 
@@ -113,10 +116,17 @@ def _data(found: Recipe) -> Any:
     if found.data is None:
         message = "`data` is missing; only a model:NAME brings its own; give the table [data] with a name."
         raise ValueError(message)
-    options: dict[str, Any] = {}
-    if _called(architecture, "networks", found.networks).classes > 1:
-        options["labeled"] = True
-    return _called(load, "data", found.data, **options)
+    classes = _called(architecture, "networks", found.networks).classes
+    part = found.data
+    if classes > 1:
+        part = Named(name=part.name, **{**part.options, "labeled": True})
+    data = _called(load, "data", part)
+    if classes > 1 and data.classes > classes:
+        message = (
+            f"`networks.classes` is {classes}, but `data` {data.name} has {data.classes} classes; set it to as many."
+        )
+        raise ValueError(message)
+    return data
 
 
 def _engine(found: Recipe, device: str) -> str:
@@ -181,7 +191,7 @@ def _of_model(found: Recipe, objective: Loss) -> Setup:
 
     name = found.networks.name.removeprefix("model:")
     maker = MODELS[checks.choice("networks", name, MODELS)]
-    penalties = tuple(_penalty(one, _weight(one, (1,), found, objective)(0)) for one in found.penalties)
+    penalties = tuple(_penalty(one, weight_of(one, (1,), found, objective)(0)) for one in found.penalties)
     given = {"loss_function": objective, "penalties": penalties, "noise": found.noise, "clip": found.clip}
     try:
         model = maker(**{k: v for k, v in given.items() if v}, **found.networks.options)
@@ -201,6 +211,7 @@ def _penalty(part: Penalty, weight: Any) -> Any:
 
 
 def _made(what: str, maker: Callable[..., Any], part: Named, *first: Any) -> Any:
+    fitting(f"{what} {part.name}", maker, part.options, len(first))
     try:
         return maker(*first, **part.options)
     except TypeError as wrong:
@@ -208,67 +219,17 @@ def _made(what: str, maker: Callable[..., Any], part: Named, *first: Any) -> Any
         raise ValueError(message) from wrong
 
 
-# Numbers ----------------------------------------------------------------------------------------------------------
+def fitting(what: str, maker: Callable[..., Any], options: Mapping[str, Any], taken: int) -> None:
+    """Check that a maker has options of these names beside its first `taken` arguments.
 
-
-def _number(value: Number) -> Callable[[int], float]:
-    return value.at if isinstance(value, Schedule) else lambda step: float(value)
-
-
-def _weight(part: Penalty, shape: tuple[int, ...], found: Recipe, objective: Loss) -> Callable[[int], float]:
-    """Return a penalty's weight as a function of the step; a lazy one is 0 at most steps."""
-    if part.weight == "auto":
-        at = _number(automatic_gamma(shape, found.run.batch, objective))
-    else:
-        at = _number(part.weight)
-    if part.every == 1:
-        return at
-    return lambda step: part.every * at(step) if step % part.every == 0 else 0.0
-
-
-def _decay(found: Recipe) -> Callable[[int], float] | None:
-    if found.average is None:
-        return None
-    if found.average.decay is not None:
-        return _number(found.average.decay)
-    assert found.average.half_life is not None
-    half, batch = _number(found.average.half_life), found.run.batch
-
-    def decay(step: int) -> float:
-        life = half(step)
-        return 0.5 ** (batch / life) if life > 0 else 0.0
-
-    return decay
-
-
-def _scheduled(found: Recipe, weights: list[Callable[[int], float]]) -> dict[str, Callable[[int], float]]:
-    """Return the numbers that change with the steps, by name."""
-    pace = {"lr": found.pace.lr, **found.pace.options}
-    numbers: dict[str, Callable[[int], float]] = {}
-    for name, value in pace.items():
-        for key, one in _each(f"pace.{name}", value):
-            if isinstance(one, Schedule):
-                numbers[key] = one.at
-    for k, part in enumerate(found.adjustments):
-        if isinstance(part.weight, Schedule):
-            numbers[f"adjustments.{k}"] = part.weight.at
-    for k, (part, at) in enumerate(zip(found.penalties, weights, strict=True)):
-        if isinstance(part.weight, Schedule) or part.every > 1:
-            numbers[f"penalties.{k}"] = at
-    decay = _decay(found)
-    if decay is not None:
-        numbers["average"] = decay
-    return numbers
-
-
-def _each(name: str, value: Any) -> list[tuple[str, Any]]:
-    value = _read(value)
-    return [(f"{name}.{k}", _read(one)) for k, one in enumerate(value)] if isinstance(value, tuple) else [(name, value)]
-
-
-def _read(value: Any) -> Any:
-    """Return an option that may be a schedule as one."""
-    return Schedule.model_validate(value) if isinstance(value, dict) else value
+    Raises:
+        ValueError: with the nearest name, if it has not.
+    """
+    known = inspect.signature(maker).parameters
+    if any(one.kind is one.VAR_KEYWORD for one in known.values()):
+        return
+    for name in options:
+        checks.choice(f"option of {what}", name, list(known)[taken:])
 
 
 # The method -------------------------------------------------------------------------------------------------------
@@ -276,13 +237,13 @@ def _read(value: Any) -> Any:
 
 def _ready(found: Recipe, engine: str, game: GAN, start: Point, data: Any, network: Any) -> Setup:
     shape = (1,) if data is None else tuple(data.shape)
-    weights = [_weight(part, shape, found, game.loss_function) for part in found.penalties]
-    numbers = _scheduled(found, weights)
+    weights = [weight_of(part, shape, found, game.loss_function) for part in found.penalties]
+    numbers = scheduled(found, weights)
     fields: Callable[[GAN], Any] = Field
     if engine == "torch" and network is not None and not _distributed():
         from tussle.training.affine import fields as shortest
 
-        fields = shortest(found, game, network.discriminator, start)
+        fields = shortest(found, network)
     method, twin = _method(game, found, engine, fields), None
     if network is not None and engine == "jax":
         twin = _method(network.network.game, found, "alone")
@@ -357,6 +318,7 @@ def _adjustment(part: Any, weight: Any) -> Any:
 def _pace(found: Recipe, values: Values) -> Any:
     maker = PACES[checks.choice("pace.name", found.pace.name, PACES)]
     lr, *others = _filled("pace.lr", found.pace.lr, values), *found.pace.options
+    fitting(f"pace {found.pace.name}", maker, found.pace.options, 0)
     options = {name: _filled(f"pace.{name}", found.pace.options[name], values) for name in others}
     try:
         return maker(lr, **options)
@@ -366,7 +328,7 @@ def _pace(found: Recipe, values: Values) -> Any:
 
 
 def _filled(name: str, value: Any, values: Values) -> Any:
-    value = _read(value)
+    value = read_number(value)
     if isinstance(value, tuple):
         return tuple(values.get(f"{name}.{k}", one) for k, one in enumerate(value))
     return values.get(name, value)
@@ -382,6 +344,7 @@ def _rule(found: Recipe, pace: Any) -> Any:
     if "steps" in turns:
         turns["steps"] = tuple(turns["steps"])
     part = Named(name=name, **options)
+    fitting(f"rule {name}", getattr(rules, name), options, 1)
     if name == "alternating":
         return _made("rule", lambda **more: rules.alternating(pace, **turns, **more), part)
     if name == "lookahead":

@@ -5,6 +5,7 @@ of parameters), `average.generator` where an average is kept, and `state.0`, `st
 says how they belong together, and the step.
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -74,9 +75,19 @@ def save(path: Path, checkpoint: Checkpoint) -> Path:
     arrays, pattern = flattened(checkpoint.state)
     tensors = dict(zip(PLAYERS, map(to_numpy, checkpoint.point), strict=True))
     tensors |= {f"state.{k}": one for k, one in enumerate(arrays)}
-    about = {"format": FORMAT, "step": checkpoint.step, "state": pattern, "notes": checkpoint.notes}
     whole = {name: np.ascontiguousarray(one) for name, one in tensors.items()}
+    about = {"format": FORMAT, "step": checkpoint.step, "state": pattern, "notes": checkpoint.notes}
+    about["digest"] = digest(whole)
     return written(path, encoded(whole, metadata={"tussle": json.dumps(about)}))
+
+
+def digest(tensors: dict[str, np.ndarray]) -> str:
+    """Return the sha256 of tensors, names and numbers."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(name.encode("utf-8"))
+        found.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return found.hexdigest()
 
 
 def written(path: Path, content: bytes) -> Path:
@@ -117,6 +128,9 @@ def load(path: Path, like: Array) -> Checkpoint:
         raise ValueError(message) from wrong
     if about.get("format") != FORMAT:
         message = f"`{path}` has the format {about.get('format')!r}; it must be {FORMAT!r}; give a checkpoint of a run."
+        raise ValueError(message)
+    if about.get("digest") != digest(tensors):
+        message = f"`{path}` is damaged: its numbers do not have the digest that was written with them; take another."
         raise ValueError(message)
     count = sum(name.startswith("state.") for name in tensors)
     state = rebuilt(about["state"], [tensors[f"state.{k}"] for k in range(count)], like)

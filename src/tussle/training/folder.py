@@ -46,6 +46,11 @@ class RunFolder:
         """Whether a run was begun here."""
         return (self.path / "recipe.toml").is_file()
 
+    def spare(self) -> str:
+        """Return what to do about a bad last checkpoint, in words: the newest of those that were kept."""
+        kept = sorted((self.path / "checkpoints").glob("step-*.safetensors"))
+        return f": copy {kept[-1]} there" if kept else " (no earlier one was kept; log.keep keeps some)"
+
     def recipe(self) -> Recipe:
         """Return the recipe of the run.
 
@@ -127,7 +132,11 @@ class RunFolder:
         path = self.path / "log.parquet"
         if not path.is_file():
             return []
-        rows = parquet.read_table(path).to_pylist()
+        try:
+            rows = parquet.read_table(path).to_pylist()
+        except (OSError, ValueError) as wrong:
+            message = f"`{path}` cannot be read as a log ({wrong}); move it away, and the run goes on with a new one."
+            raise ValueError(message) from wrong
         return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
     def save(self, checkpoint: Checkpoint, keep: int = 0) -> Path:

@@ -7,6 +7,7 @@ ImageNet weights of EfficientNet-Lite0, or of Inception where a path of its weig
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tussle.training.recipes import Recipe
 
 MODES = ("modes", "quality", "mode_kl", "mode_reverse_kl")
 FEATURED = ("precision", "recall", "density", "coverage", "frechet", "fid", "kid", "classifier_score", "birthday")
+TRIED = 32  # samples that metrics are tried on before a run begins
 LABELED = ("digits", "mnist5k", "stacked-mnist")  # data whose own classifier says more than ImageNet's
 
 
@@ -52,14 +54,37 @@ class Judging:
         """
         from tussle.metrics import evaluate
 
-        count, seed = len(latents), self.recipe.run.seed
-        rng = np.random.Generator(np.random.Philox(key=[seed, (1 << 41) + step]))
-        real, fake = self.data.train.draw(rng, count).x, self._unpacked(draw(latents))
-        kept = self.data.held_out if self.data.law is not None or len(self.data.held_out) else None
-        found = evaluate(
-            self.names, real, fake, held_out=self._plain(kept), modes=self._modes, features=self._features, seed=seed
-        )
+        seed = self.recipe.run.seed
+        real, fake = self._real(len(latents), step), self._unpacked(draw(latents))
+        kept = self.data.law if self.data.law is not None else self.data.held_out
+        kept = None if self.data.law is None and len(kept) == 0 else self._plain(kept)
+        found = evaluate(self.names, real, fake, held_out=kept, modes=self._modes, features=self._features, seed=seed)
         return {"step": step, "metrics": {name: one.to_json() for name, one in found.items()}}
+
+    def check(self) -> None:
+        """Try the metrics on a few real samples, before anything is trained.
+
+        Raises:
+            ValueError: if one of them cannot be measured on these data with these settings.
+        """
+        if not self.names:
+            return
+        from tussle.metrics import evaluate
+
+        few = min(self.recipe.metrics.samples, TRIED)
+        sides = self._real(few, 0), self._real(few, 1)
+        try:
+            evaluate(self.names, *sides, modes=self._modes, features=self._features, repeats=0)
+        except ValueError as wrong:
+            message = f"`metrics` cannot be measured as asked for: {wrong}"
+            raise ValueError(message) from wrong
+
+    def _real(self, count: int, number: int) -> np.ndarray:
+        """Return real samples, independent ones also where batches are stratified."""
+        rng = np.random.Generator(np.random.Philox(key=[self.recipe.run.seed, (1 << 41) + number]))
+        if self.data.law is not None:
+            return self.data.law.sample(rng, count).astype(np.float32)
+        return self.data.train.draw(rng, count).x
 
     def _plain(self, part: Any) -> Any:
         """Return a part without labels that travel."""
@@ -102,10 +127,22 @@ class Judging:
         from tussle.metrics import efficientnet_features, inception_features
 
         asked = self.recipe.metrics.features
-        if not set(self.names) & set(FEATURED) or len(self.data.shape) != 3:
+        points = len(self.data.shape) != 3
+        if points and asked != "auto":
+            message = f"`metrics.features` is {asked}, but {self.data.name} has points, not images; leave it out."
+            raise ValueError(message)
+        if points or not set(self.names) & set(FEATURED):
             return None
         if asked == "auto":
             asked = "classifier" if self.data.name in LABELED[:2] else "efficientnet-lite0"
         if asked == "classifier":
             return self._classifier
-        return efficientnet_features() if asked == "efficientnet-lite0" else inception_features(weights=asked)
+        if asked == "efficientnet-lite0":
+            return efficientnet_features()
+        if not Path(asked).is_file():
+            message = (
+                f"`metrics.features` is {asked!r}; it may be auto, classifier, efficientnet-lite0, or the path of "
+                "Inception's weights, and there is no such file; give one of these."
+            )
+            raise ValueError(message)
+        return inception_features(weights=asked)

@@ -22,7 +22,7 @@ from tussle.networks.dense import DenseGAN, dense_gan, to_torch
 from tussle.training.devices import threads_of
 from tussle.training.lab_jare_table import concluded
 from tussle.training.laboratories import Cells, Laboratory, Told
-from tussle.training.many import stacked_starts, train_many
+from tussle.training.many import CHUNK, stacked_starts, train_many
 from tussle.training.probe_spectrum import field_ends
 
 LATENT, LATENT_STD = 64, 2.0  # the public code has sd sqrt(mu) with mu = 4
@@ -138,7 +138,14 @@ def _run(key: dict[str, Any], told: Callable[[float], Any]) -> dict[str, Any]:
     alive = [True] * len(seeds)
     for k in range(key["points"]):
         record = train_many(
-            method, point, stretch, batches=key["batch"], seeds=seeds, every=stretch, states=state, taken=k * stretch
+            method,
+            point,
+            stretch,
+            batches=key["batch"],
+            seeds=seeds,
+            every=min(stretch, CHUNK),
+            states=state,
+            taken=k * stretch,
         )
         point, state, spent = record.point, record.state, spent + record.seconds
         alive = [was and ending is Ending.RUNNING for was, ending in zip(alive, record.endings, strict=True)]

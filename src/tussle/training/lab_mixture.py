@@ -55,7 +55,7 @@ class Plan:
 
 
 PLANS = {
-    "small": Plan((0, 5000, 25_000), 1, 256, samples=1024),
+    "small": Plan((0, 4000, 20_000), 2, 512, samples=1024),
     "full": Plan(tuple(range(0, 50_001, 500)), 10, 512, kind="float64"),
 }
 

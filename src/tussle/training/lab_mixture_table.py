@@ -145,6 +145,7 @@ def _notes(floor: Mapping[str, Any], gamma: float, settings: dict[str, Any]) -> 
         f"The field and its Jacobians are averaged over {settings['minibatches']} minibatch(es) of "
         f"{settings['reading']}, in {settings['kind']}; eigenvalues are found in float64. The consensus field is that "
         "of the averaged field; the training descends its estimate from single batches, which noise biases upward.",
+        "Noise of few samples moves small eigenvalues off the axis: the share near it grows with the samples read.",
         "Exact: J - gamma (J^T J + sum_i v_i Hess(v_i)). Short: J - gamma J^T J, right only where v = 0. For a unit "
         "vector u, Re u*Ju - gamma |Ju|^2 is at most 1/(4 gamma), so that the short form looks nearly stable whatever "
         "J is.",

@@ -23,7 +23,7 @@ from tussle.networks.dense import dense_gan
 from tussle.records import rebuild
 from tussle.training.lab_planes_table import concluded
 from tussle.training.laboratories import Cells, Laboratory, Told
-from tussle.training.many import stacked_starts, train_many
+from tussle.training.many import CHUNK, stacked_starts, train_many
 
 LAWS = ("gaussian", "segment", "circle", "lines", "eight", "squares")
 RATES = {"sgd": (5e-3, 1e-2, 2e-2, 5e-2), "rmsprop": (5e-5, 1e-4, 2e-4, 5e-4)}  # as reported for the paper
@@ -211,7 +211,7 @@ def _run(cell: Cell, shared: dict[str, int], told: Told) -> dict[str, Any]:
         batches=_remembered(game.sampler(shared["batch"]).streams(readings)),
         seeds=seeds,
         values={"lr": rates, "strength": strengths},
-        every=count,
+        every=min(count, CHUNK),  # a group that stops before its first line would have none
         progress=told,
     )
     trained = time.perf_counter() - began

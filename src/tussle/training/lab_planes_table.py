@@ -11,7 +11,7 @@ PUBLISHED = {"none": 0.112, "gp-1": 0.352, "gp-5": 0.092, "r1": 0.080, "r2": 0.0
 PAPER = (
     "Mescheder, Geiger, Nowozin: Which Training Methods for GANs do actually Converge? ICML 2018. Mean W1 of the 2-D "
     "problems in its first author's talk slides: unregularized 0.112, WGAN-GP with one critic step 0.352, with five "
-    "0.092, R1 0.080, R2 0.078. Laws are read off the slides; rates and weights are those reported for the paper, whose "
+    "0.092, R1 0.080, R2 0.078. Laws are read off the slides; rates and weights are those reported for the paper; its "
     "text could not be checked. Width, batch, steps and the number of samples of W1 are unknown, and no code of these "
     "problems was published."
 )
@@ -20,7 +20,7 @@ NOTES = (
     "between two samples of one law it is not 0 but the noise floor, and differences count only beside it.",
     "Best: for each law the rate and weight with the least mean over seeds, then the mean over laws, with its standard "
     "error over seeds. The least of many noisy means is optimistic, the more so the more settings a method has: none "
-    "has no weight, so fewer.",
+    "has no weight, so fewer. Best W1 by weight compares methods at one weight each, where all have as many.",
     "One setting: the rate and weight with the least mean over laws and seeds, the same for all laws.",
     "Median: over all rates, weights and seeds of a law, then the mean over laws; a failed run counts as infinite.",
     "Failed: runs whose parameters or samples were no longer finite. Runs that left the data without overflowing are "
@@ -128,7 +128,10 @@ def concluded(
         panels=(_dots(rows[:-1], floor), *_drawn(found, table, titles)),
         details={
             "floors": floors,
-            "tables": [_by_law(what, table, titles, floors) for what in ("best", "median")],
+            "tables": [
+                _by_weight(table, titles),
+                *(_by_law(what, table, titles, floors) for what in ("best", "median")),
+            ],
             "cells": [{k: v for k, v in cell.items() if k != "samples"} for cell in found],
         },
     )
@@ -216,6 +219,20 @@ def _by_law(
     return {"title": f"{what.capitalize()} W1 by law", "columns": ["method", *floors], "rows": rows}
 
 
+def _by_weight(table: dict[str, dict[str, Standing]], titles: dict[str, str]) -> dict[str, Any]:
+    """Return the mean over laws of the best at each weight alone."""
+    weights = sorted({key[2] for by in table.values() for one in by.values() for key in one.means})
+    rows = [[titles[name], *(_at_weight(list(by.values()), w) for w in weights)] for name, by in table.items()]
+    words = ["no weight" if w == 0 else f"{w:g}" for w in weights]
+    return {"title": "Best W1 by weight (of instance noise: standard deviation)", "columns": ["method", *words],
+            "rows": rows}  # fmt: skip
+
+
+def _at_weight(by: list[Standing], weight: float) -> float | None:
+    least = [min((v for key, v in one.means.items() if key[2] == weight), default=None) for one in by]
+    return None if any(v is None for v in least) else float(np.mean([v for v in least if v is not None]))
+
+
 def _dots(rows: list[tuple[Any, ...]], floor: float) -> Panel:
     marks = {"best": [r[2] for r in rows], "median": [r[6] for r in rows], "published": [r[1] for r in rows]}
     words = "Mean W1 over the laws, at each law's best setting and at the median run; the line is the noise "
@@ -239,6 +256,8 @@ def _drawn(
             if mine:
                 best = min(mine, key=lambda c: min(v for v in c["w1"] if v is not None))
                 groups[titles[name]] = best["samples"]
+        if not groups:
+            continue
         real = load(law).train.sample(np.random.default_rng(0), 400)
         words = f"{law}: samples of the best run of each method (crosses) over real ones (dots)."
         panels.append(Panel("samples", law, words, {"real": np.round(real, 4), "groups": groups}))

@@ -335,8 +335,10 @@ def _collected(work: _Work, done: list[Any], lanes: int, names: tuple[str, ...],
         return jax_engine().tree_util.tree_map(lambda *parts: np.concatenate(parts)[:lanes], *trees)
 
     taken, code, (point, state), _ = together([carry for carry, _ in done])
-    lines = [_padded(lines, len(work.at)) for _, lines in done]
-    log = together(lines) if len(work.at) else _empty(lanes, names)
+    like = next((lines[-1] for _, lines in done if lines), None)
+    blank = None if like is None else tree_map(lambda a: np.full_like(a, np.nan), like)
+    lines = [_padded(lines or [blank], len(work.at)) for _, lines in done]
+    log = together(lines) if like is not None else _empty(lanes, names, len(work.at))
     steps = work.taken + taken.astype(int)
     bad = [BAD[c] for c in code]
     return ManyRecord(
@@ -356,15 +358,16 @@ def _collected(work: _Work, done: list[Any], lanes: int, names: tuple[str, ...],
 
 def _padded(lines: list[Any], count: int) -> Any:
     """Return the lines of a group as arrays (lanes, count, ...), nan behind the last."""
-    if not lines:
+    if lines == [None]:
         return None
     lines = lines + [tree_map(lambda a: np.full_like(a, np.nan), lines[-1])] * (count - len(lines))
     return jax_engine().tree_util.tree_map(lambda *parts: np.stack(parts, axis=1), *lines)
 
 
-def _empty(lanes: int, names: tuple[str, ...]) -> dict[str, Any]:
-    base = {name: np.zeros((lanes, 0, 2)) for name in ("losses", "speeds", "logits")}
-    return base | {"extra": {name: np.zeros((lanes, 0)) for name in names}}
+def _empty(lanes: int, names: tuple[str, ...], count: int) -> dict[str, Any]:
+    """Return a log without steps, or of nothing but nan where every lane stopped before its first line."""
+    base = {name: np.full((lanes, count, 2), np.nan) for name in ("losses", "speeds", "logits")}
+    return base | {"extra": {name: np.full((lanes, count), np.nan) for name in names}}
 
 
 def _reason(bad: str, steps: int, wanted: int) -> str:

@@ -263,8 +263,26 @@ def checked(document: dict[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as wrong:
-        deepest = max(wrong.errors(), key=lambda error: len(_place(error)))  # of a union the part that fits best
+        deepest = max(wrong.errors(), key=lambda error: (len(_place(error)), error["type"] == "extra_forbidden"))
         raise ValueError(_said(deepest)) from None
+
+
+def schedule(table: dict[str, Any]) -> Schedule:
+    """Return an option that is a table as the schedule it must be.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        return Schedule.model_validate(table)
+    except ValidationError as wrong:
+        first = max(wrong.errors(), key=lambda error: error["type"] == "extra_forbidden")
+        known = ", ".join(Schedule.model_fields)
+        message = (
+            f"`{'.'.join(map(str, first['loc'])) or 'schedule'}` of a schedule {table} is wrong "
+            f"({first['msg'].lower()}); a schedule has {known}; mend it."
+        )
+        raise ValueError(message) from None
 
 
 def _place(error: Any) -> list[Any]:

@@ -7,10 +7,10 @@ bit for bit with the same number of threads.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ import torch
 from tussle.autodiff import float64, is_torch, to_numpy
 from tussle.endings import Ending
 from tussle.game import Point
-from tussle.records import record, static
 from tussle.training import checkpoints
 from tussle.training.build import Setup, averaged, latents, setup
 from tussle.training.checkpoints import Checkpoint
@@ -33,66 +32,10 @@ from tussle.training.processes import Place, anyone, check_equal, environment, p
 from tussle.training.recipes import Recipe
 from tussle.training.stopping import Stop, stoppable
 from tussle.training.trackers import Tracker, check_installed, trackers
+from tussle.training.trained import Trained, Watcher
 
 CHUNK = 64  # steps that a compiled loop takes at once
 Draw = Callable[[int, int], Any]
-
-
-class Watcher(Protocol):
-    """Who looks on while a run goes on."""
-
-    def progress(self, step: int, total: int, line: Mapping[str, float]) -> None:
-        """Hear of the steps taken, and of the last line of the log."""
-        ...
-
-    def sampled(self, path: Path) -> None:
-        """Hear of a new file of samples."""
-        ...
-
-
-@record
-class Trained:
-    """How a run ended.
-
-    Attributes:
-        path: the run's folder.
-        setup: what was run.
-        point: the last finite point.
-        average: the averaged point; the last one where no average is kept.
-        state: the rule's state.
-        step: steps taken in all.
-        ending: `running` (all steps were taken, or it was stopped; nothing is claimed) or `nonfinite`.
-        reason: one sentence about it.
-        seconds: spent in this session.
-        metrics: what was measured last, by name.
-        cost: seconds spent on drawing batches, steps, logging, probes, samples, metrics and checkpoints.
-    """
-
-    path: Path = static()
-    setup: Setup = static()
-    point: Point = static()
-    average: Point = static()
-    state: Any = static()
-    step: int = static()
-    ending: Ending = static()
-    reason: str = static()
-    seconds: float = static()
-    metrics: dict[str, Any] = static()
-    cost: dict[str, float] = static()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return how it ended as JSON knows it."""
-        return {
-            "run": str(self.path),
-            "recipe": self.setup.recipe.name,
-            "engine": self.setup.engine,
-            "steps": self.step,
-            "ending": str(self.ending),
-            "reason": self.reason,
-            "seconds": round(self.seconds, 3),
-            "cost": {name: round(value, 3) for name, value in self.cost.items()},
-            "metrics": self.metrics,
-        }
 
 
 def train_recipe(
@@ -171,12 +114,14 @@ class Session:
         self.step: int = 0
         self.saved: int | None = None
         self.bad: str = ""
+        self.latest: Any = None
         self.lines: list[dict[str, Any]] = []
         self.measured: list[dict[str, Any]] = []
         self.cost: dict[str, float] = {}
         if resume:
             self._restore()
         check_installed(found.log.trackers)
+        self.judging.check()
         if self.place.first:
             (self.folder.resume if resume else self.folder.begin)(found)
             self.trackers = trackers(found.log.trackers, self.folder.path, found.name, found.document())
@@ -223,6 +168,7 @@ class Session:
         if self.bad or not moved.taken:
             return
         batch, log = drawn[moved.taken - 1], self.recipe.log
+        self.latest = (moved, batch)
         if self._due(log.every) or self._due(log.probe_every) or self._due(log.eigen_every):
             line = self._timed("log", lambda: self._line(moved, batch))
             line |= self._timed("probes", lambda: self._probed(before, moved, batch))
@@ -230,12 +176,12 @@ class Session:
             self._track(line)
         if self.watcher is not None:
             self.watcher.progress(self.step, self.recipe.run.steps, self.lines[-1] if self.lines else {})
+        if self._due(log.checkpoint_every):
+            self._timed("checkpoints", self._save)
         if self._due(log.sample_every):
             self._timed("samples", self._sample)
         if self._due(self.recipe.metrics.every):
             self._timed("metrics", self._measure)
-        if self._due(log.checkpoint_every):
-            self._timed("checkpoints", self._save)
 
     # When --------------------------------------------------------------------------------------------------------
 
@@ -321,14 +267,35 @@ class Session:
     def _restore(self) -> None:
         """Go back to the last checkpoint; a run that died before its first begins anew."""
         if not self.folder.last.is_file():
+            reached = self.folder.note().get("step", 0)
+            if reached:
+                message = (
+                    f"`{self.folder.last}` is missing, and the run had reached step {reached}; put it back"
+                    f"{self.folder.spare()}, or begin a new run in another folder."
+                )
+                raise ValueError(message)
             return
         with nullcontext() if is_torch(self.point[0]) else float64():
-            found = checkpoints.load(self.folder.last, self.point[0])
+            try:
+                found = checkpoints.load(self.folder.last, self.point[0])
+            except ValueError as wrong:
+                message = f"{str(wrong).rstrip('.')}{self.folder.spare()}."
+                raise ValueError(message) from wrong
         if [len(x) for x in found.point] != [len(x) for x in self.point]:
             message = f"`{self.folder.last}` holds players of other sizes; it is not of this run; take another one."
             raise ValueError(message)
         self.point, self.state, self.step, self.saved = found.point, found.state, found.step, found.step
-        self.lines = [line for line in self.folder.log() if line["step"] <= self.step]
+        log = self.recipe.log
+        marks = [every for every in (log.every, log.probe_every, log.eigen_every) if every]
+        kept = [line for line in self.folder.log() if line["step"] <= self.step]
+        # The last line of a run that was stopped between two marks stands at no mark of the whole run.
+        self.lines = [line for line in kept if any(line["step"] % every == 0 for every in marks)]
+        if self.step > self.recipe.run.steps:
+            message = (
+                f"`run.steps` is {self.recipe.run.steps}, and the run has taken {self.step} already; give more, for "
+                "--steps counts all of them."
+            )
+            raise ValueError(message)
         self.measured = [one for one in self.folder.metrics() if one["step"] <= self.step]
 
     def _note(self, status: str, reason: str = "") -> None:
@@ -342,6 +309,8 @@ class Session:
     def _finished(self, stop: Stop, seconds: float) -> Trained:
         """Write everything that a run leaves behind."""
         ending, reason = self._ending(stop)
+        if self.latest is not None and (not self.lines or self.lines[-1]["step"] != self.step):
+            self.lines.append(self._timed("log", lambda: self._line(*self.latest)))  # the last step always is
         self._timed("checkpoints", self._save)
         done = self.step >= self.recipe.run.steps and not self.bad
         if done and not self._due(self.recipe.log.sample_every):

@@ -16,6 +16,7 @@ from measure import Row, machine
 BENCHMARKS = (
     "many_starts", "memory", "one_start", "stability_chart", "command_line", "network_product", "plateau_map",
     "erf_moments", "divergences", "assumption_ledger", "data_loading", "probes", "mlp_training",
+    "resnet_training", "monitor", "doctor_spectra",
 )  # fmt: skip
 COLUMNS = ("benchmark", "ours", "reference", "ratio", "target", "met?")
 
@@ -25,7 +26,8 @@ def main() -> None:
     wanted = _arguments()
     found = machine()
     print(", ".join(f"{key} {value}" for key, value in found.items()), "\n")
-    rows = [row for name in wanted.only for row in import_module(name).benchmark(wanted.tiny)]
+    names = [name for name in wanted.only if name not in wanted.skip]
+    rows = [row for name in names for row in import_module(name).benchmark(wanted.tiny)]
     print("\n".join(table(rows)))
     if wanted.json is not None:
         numbers = {"machine": found, "rows": [_plain(row) for row in rows]}
@@ -35,6 +37,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=BENCHMARKS, help="the benchmarks to run")
+    parser.add_argument("--skip", nargs="+", choices=BENCHMARKS, default=(), help="the benchmarks not to run")
     parser.add_argument("--tiny", action="store_true", help="smallest sizes: try the suite, not the speed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to a file as well")
     return parser.parse_args()

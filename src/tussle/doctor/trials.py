@@ -31,6 +31,7 @@ LEAST = 24  # steps of a continuation below which nothing can be told
 LOOKS = 12  # times that a continuation is measured, the start not counted
 TIMED = 5  # steps that are timed before
 SHARE = 0.8  # of the budget that is left
+BURST = 1e4  # times the distance at the start (1 at least): from there a run counts as diverged
 FIRST = 50_000  # number of the first batch, far from those of the checks
 TRIED, SKIPPED, FAILED = "tried", "skipped", "failed"
 MEASURE = "energy distance of samples to real data, in units of the real data's mean distance"
@@ -222,6 +223,9 @@ def continued(exam: Examination, patient: Patient, steps: int, seed: int) -> Cur
         if step in marks:
             last = step == steps
             found.append(stick.measure(patient, sampled(patient, point, state), number=seed, probe=last or step == 0))
+            if not found[-1].distance <= BURST * max(found[0].distance, 1.0):
+                finite = False
+                break
         if step == steps:
             break
         began = time.perf_counter()

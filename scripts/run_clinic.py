@@ -33,6 +33,7 @@ LOOKED = 2  # findings that count
 FRESH = (20, 21)  # continuations on batches that no trial has used
 TRIED = 6  # prescriptions, the first ones
 NOTE = "note"
+FELT = 1e-4  # gain, in mean distances of the data, below which nothing happened
 
 
 class Seen(NamedTuple):
@@ -119,17 +120,25 @@ def shares(rows: Iterable[Seen]) -> dict[str, str]:
     rows = list(rows)
     ill = [one for one in rows if one.expected != "healthy"]
     well = [one for one in rows if one.expected == "healthy"]
-    treated = [one for one in ill if one.cure]
     told = {
         "expected finding among the first two": share(sum(one.right for one in ill), len(ill)),
         "expected finding first": share(sum(one.first[0] == one.expected for one in ill), len(ill)),
         "healthy, with no finding above a note": share(sum(one.right for one in well), len(well)),
     }
-    if treated:
-        told["recommended cure better than its twin, on fresh batches"] = share(
-            sum(one.gain > 0 for one in treated), len(treated)
-        )
-        told["cure whose gain exceeds its uncertainty"] = share(sum(one.sure for one in treated), len(treated))
+    tried = [one for one in ill if one.cure]
+    if tried:
+        helped = [one for one in tried if one.gain > 0]
+        felt = [one for one in tried if one.gain > FELT]
+        sure = [one for one in tried if one.sure]
+        told |= {
+            "best cure nearer than its twin on fresh batches, of the patients in whom one was tried":
+                share(len(helped), len(tried)),
+            "the same, of all ill patients": share(len(helped), len(ill)),
+            f"the same by more than {FELT:g} of the data's mean distance, of those tried": share(len(felt), len(tried)),
+            "recommended by the report (gain beyond its uncertainty), of those tried": share(len(sure), len(tried)),
+            f"of those recommended, nearer by more than {FELT:g} on fresh batches":
+                share(sum(one.gain > FELT for one in sure), len(sure)),
+        }  # fmt: skip
     return told
 
 

@@ -136,3 +136,17 @@ def test_the_command_prints_one_document(capsys, tmp_path):
     assert found["kl"]["value"] == "inf"
     assert set(found["js"]) >= {"value", "error", "route"}
     assert any(p.suffix == ".png" for p in (tmp_path / "d").iterdir())
+
+
+def test_entropic_transport_of_spread_laws_does_not_claim_what_its_nodes_cannot_see():
+    """Against 195.98543, found with nodes fine enough for the entropy."""
+    found = divergence("sinkhorn", tussle.Exponential(0.1), tussle.Exponential(10.0))
+    assert abs(found.value - 195.98543) <= found.error
+    assert "wider apart than the root of epsilon" in found.note
+
+
+def test_the_noise_floor_of_many_samples_is_found_from_as_many_as_transport_takes():
+    rng = np.random.default_rng(0)
+    found = divergence("w1", rng.standard_normal((10_400, 2)), rng.standard_normal((60, 2)))
+    assert found.floor is not None
+    assert found.floor > 0

@@ -51,7 +51,7 @@ def assumptions(
     output.ready(out, theme)
     options = (loss, settings, point, noise, case, free, cost, samples)
     if experiment is not None:
-        _experiment(experiment, model, options, out, as_json)
+        _experiment(experiment, model, options, out, theme, as_json)
         return
     if model is None:
         message = "`MODEL` is missing; it may be dirac, gaussian, isotropic, erf-lsgan, FILE.py:FUNCTION or the folder "
@@ -203,7 +203,9 @@ def _gap(row: Any) -> str:
 # Experiments ------------------------------------------------------------------------------------------------------
 
 
-def _experiment(name: str, model: str | None, options: tuple[Any, ...], out: Path | None, as_json: bool) -> None:
+def _experiment(
+    name: str, model: str | None, options: tuple[Any, ...], out: Path | None, theme: str, as_json: bool
+) -> None:
     from tussle import checks
     from tussle.assumptions.experiments import experiment, experiment_names
 
@@ -220,13 +222,21 @@ def _experiment(name: str, model: str | None, options: tuple[Any, ...], out: Pat
     paths = []
     if out is not None:
         with output.staged(out) as folder:
-            path = output.write(folder / f"{name}.json", output.document(found.to_json()))
-        paths = [out / path.name]
+            made = _experiment_pictures(found, folder, theme)
+            made.append(output.write(folder / f"{name}.json", output.document(found.to_json())))
+        paths = [out / path.name for path in made]
     if as_json:
         typer.echo(output.document(found.to_json()))
         return
     _experiment_table(found)
     output.pictures(paths)
+
+
+def _experiment_pictures(found: Any, folder: Path, theme: str) -> list[Path]:
+    from tussle.plots.relaxations import relaxation_figure
+    from tussle.plots.style import save
+
+    return [save(relaxation_figure(found, theme=theme), folder / f"{found.name}.png")]
 
 
 def _experiment_table(found: Any) -> None:

@@ -190,7 +190,8 @@ def _nodes(p: AbstractLaw, q: AbstractLaw, edges: np.ndarray) -> tuple[np.ndarra
     half = np.diff(edges)[:, None] / 2
     x = edges[:-1, None] + half * (points + 1)
     flat = x.reshape(-1)[:, None]
-    mass = np.log((half * weights).reshape(-1))
+    with np.errstate(divide="ignore"):  # panels between edges that rounding made one
+        mass = np.log((half * weights).reshape(-1))
     return x, Masses(p.log_density(flat) + mass, q.log_density(flat) + mass)
 
 

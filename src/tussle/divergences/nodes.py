@@ -32,6 +32,17 @@ def nodes_of(side: Side, level: int) -> tuple[np.ndarray, np.ndarray, float]:
     return x[held], mass[held] / (total or 1.0), total
 
 
+def _unresolved(side: Side, x: np.ndarray, a: np.ndarray, epsilon: float) -> float:
+    """Return how far mass may lie from the node that stands for it, where nodes are too far apart for the entropy.
+
+    Two levels of halving may then agree and both be wrong. Moving the mass by so much changes W2 by no more.
+    """
+    if side.kind != "law" or len(x) < 2:
+        return 0.0
+    gaps = np.gradient(x[:, 0])
+    return float(np.sqrt(np.sum(a * np.where(gaps > 0.5 * epsilon**0.5, gaps, 0.0) ** 2)))
+
+
 def between(name: str, p: Side, q: Side, wanted: Wanted) -> Divergence | None:
     """Return `mmd2` or `sinkhorn` of two measures on a line, panels halved until the value rests; None if too many."""
     last, error, note = None, np.inf, ""
@@ -48,6 +59,10 @@ def between(name: str, p: Side, q: Side, wanted: Wanted) -> Divergence | None:
         rests = change <= max(wanted.tolerance, rounding)
         error = rounding + (1.0 if rests else 3.0) * change
         note = f"{len(x)} and {len(y)} nodes" + ("" if rests else "; the tolerance was not reached")
+        if name == "sinkhorn":
+            apart = max(_unresolved(side, *at, wanted.epsilon) for side, at in ((p, (x, a)), (q, (y, b))))
+            error += apart * (2 * max(value, 0.0) ** 0.5 + apart)
+            note += "; they are wider apart than the root of epsilon" if apart > 0 else ""
         if rests:
             break
     what = f"epsilon {wanted.epsilon:.4g}" if name == "sinkhorn" else f"{wanted.kernel} kernel"

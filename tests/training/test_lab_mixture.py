@@ -16,7 +16,7 @@ from tussle.training.lab_mixture_table import crosses, sentence_of
 
 TINY = {
     "moments": (0, 6),
-    "minibatches": 2,
+    "minibatches": 3,
     "reading": 8,
     "batch": 16,
     "samples": 40,

@@ -19,7 +19,6 @@ class Divergence:
         value: the divergence; infinite where it is, never nan.
         error: bound of a numerical error; from samples floor and scatter (a bias beyond them, of which `note` tells, is
             not in it).
-            in it.
         route: `closed`, `quadrature` or `samples`.
         note: in words, how it was found and, from samples, which way it is biased.
         floor: from samples, what the same estimate gives where both laws are the same; None elsewhere.

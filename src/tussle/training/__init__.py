@@ -12,6 +12,7 @@ from tussle import networks as _networks  # noqa: F401  (says what to install wh
 if TYPE_CHECKING:
     from tussle.training.accumulate import Accumulated as Accumulated
     from tussle.training.accumulate import accumulated as accumulated
+    from tussle.training.affine import Affine as Affine
     from tussle.training.averages import Average as Average
     from tussle.training.averages import refreshed as refreshed
     from tussle.training.compiled import Advanced as Advanced
@@ -66,6 +67,7 @@ _homes = {
     "processes": "Place",
     "parallel": "shared",
     "precision": "channels_last with_precision",
+    "affine": "Affine",
     "gamma": "automatic_gamma",
     "field_spectra": "FieldSpectra consensus_spectra dense_jacobian",
     "ledger": "gan_ledger run_ledger",

@@ -11,6 +11,7 @@ from tussle.plots.chart import stability_chart
 from tussle.plots.divergence import divergence_plot
 from tussle.plots.eigenvalues import eigenvalue_path
 from tussle.plots.laboratories import laboratory_panel
+from tussle.plots.mixture import mixture_spectra
 from tussle.plots.path import path_plot
 from tussle.plots.planes import animation, plane_samples
 from tussle.plots.plateaux import plateau_map
@@ -20,6 +21,7 @@ from tussle.plots.relaxations import relaxation_figure
 from tussle.plots.samples import curves, sample_grid
 from tussle.plots.singular import counterexample_figure
 from tussle.plots.spectrum import flow_spectrum, map_spectrum
+from tussle.plots.stacked_digits import stacked_digits_page
 from tussle.plots.style import THEMES, Theme, save, theme_of
 from tussle.plots.surface import cost_surface
 
@@ -41,6 +43,7 @@ __all__ = [
     "generator_weights",
     "laboratory_panel",
     "map_spectrum",
+    "mixture_spectra",
     "path_plot",
     "phase_portrait",
     "plane_samples",
@@ -51,6 +54,7 @@ __all__ = [
     "sample_grid",
     "save",
     "stability_chart",
+    "stacked_digits_page",
     "theme_of",
     "update_weights",
 ]
